@@ -1,0 +1,1 @@
+"""Damage: made for training and tests, and found in pictures."""

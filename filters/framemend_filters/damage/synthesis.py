@@ -1,0 +1,160 @@
+"""Makes damage: what happens to film and video in life, on clean frames, for training and tests.
+
+Every function takes frames T H W 3 uint8 and a numpy Generator, and returns new frames of the same kind; noise is drawn
+once per sequence. `damage` puts them together in the order in which they happen: lens, sensor or film, dirt, codec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from framemend_filters.damage import defects
+
+Frames = NDArray[np.uint8]
+RoundTrip = Callable[[Frames, str, float], Frames]
+"""frames, codec name, quality -> frames."""
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """frames T H W 3 uint8; masks T H W uint8, 255 where the picture is to be generated; kind: what was done."""
+
+    frames: Frames
+    masks: NDArray[np.uint8]
+    kind: str
+
+
+def gaussian_noise(frames: Frames, sigma: float, rng: np.random.Generator) -> Frames:
+    """White noise of standard deviation `sigma` (codes of 255) on each channel, rounded and clipped."""
+    return _to_codes(frames + rng.standard_normal(frames.shape, np.float32) * np.float32(sigma))
+
+
+def poisson_noise(frames: Frames, peak: float, rng: np.random.Generator) -> Frames:
+    """Shot noise of a sensor that counts `peak` electrons at white, and read noise of two electrons."""
+    electrons = rng.poisson(frames.astype(np.float32) * (peak / 255)) + rng.standard_normal(frames.shape, np.float32) * 2
+    return _to_codes(electrons * (255 / peak))
+
+
+def film_grain(frames: Frames, sigma: float, size: float, rng: np.random.Generator) -> Frames:
+    """Grain of strength `sigma` (codes), blurred to `size` samples, mostly common to the channels, strongest in the
+    middle tones."""
+    common = rng.standard_normal((*frames.shape[:3], 1), np.float32)
+    own = rng.standard_normal(frames.shape, np.float32)
+    grain = 0.85 * common + 0.5 * own
+    grain = np.stack([cv2.GaussianBlur(g, (0, 0), size) for g in grain]) if size > 0.2 else grain
+    grain *= sigma / max(float(grain.std()), 1e-6)
+    tone = frames.astype(np.float32) / 255
+    return _to_codes(frames + grain * (0.4 + 2.4 * tone * (1 - tone)))
+
+
+def gaussian_blur(frames: Frames, sigma: float) -> Frames:
+    """Defocus: a Gaussian of `sigma` samples."""
+    return np.stack([cv2.GaussianBlur(f, (0, 0), sigma) for f in frames])
+
+
+def jpeg(frames: Frames, quality: int) -> Frames:
+    """JPEG, each frame on its own, as libjpeg writes it at `quality`."""
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    return np.stack([cv2.imdecode(cv2.imencode(".jpg", f, settings)[1], cv2.IMREAD_COLOR) for f in frames])
+
+
+def box_mask(shape: tuple[int, int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A rectangle that stands still, T H W: an eighth to a third of the height and width."""
+    frames, height, width = shape
+    h, w = (int(rng.uniform(0.12, 0.35) * edge) for edge in (height, width))
+    top, left = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
+    mask = np.zeros(shape, np.uint8)
+    mask[:, top : top + h, left : left + w] = 255
+    return mask
+
+
+def moving_mask(shape: tuple[int, int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A blob of ellipses that moves through the picture, T H W, as the outline of a person or thing would."""
+    frames, height, width = shape
+    edge = min(height, width)
+    centre = rng.uniform(0.2, 0.8, 2) * (width, height)
+    speed = rng.normal(0, 1, 2) * rng.choice([0.0, 1.0, 3.0])
+    parts = [(rng.normal(0, 0.08, 2) * edge, rng.uniform(0.05, 0.17, 2) * edge, rng.uniform(0, 180)) for _ in range(4)]
+    mask = np.zeros(shape, np.uint8)
+    for t in range(frames):
+        middle = centre + speed * (t - frames / 2) + rng.normal(0, 0.4, 2)
+        for place, axes, angle in parts:
+            where = tuple(int(v) for v in np.rint(middle + place))
+            cv2.ellipse(mask[t], where, tuple(int(a) + 1 for a in axes), angle, 0, 360, 255, -1)
+    return mask
+
+
+def damage(clean: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Damaged:
+    """Damage a clip at random: alone and mixed, from invisible to severe."""
+    kind = rng.choice(list(_SHARES), p=list(_SHARES.values()))
+    masks = np.zeros(clean.shape[:3], np.uint8)
+    frames = clean
+    if kind == "blur" or (kind == "mixed" and rng.random() < 0.6):
+        frames = gaussian_blur(frames, float(rng.uniform(0.4, 2.2)))
+    if kind == "noise" or (kind == "mixed" and rng.random() < 0.8) or (kind == "holes" and rng.random() < 0.25):
+        frames = _any_noise(frames, rng, severe=kind == "noise")
+    if kind == "holes":
+        frames, masks = _any_hole(frames, rng)
+    if kind == "codec" or (kind == "mixed" and rng.random() < 0.6):
+        frames = _any_codec(frames, rng, round_trip)
+    if kind == "jpeg":
+        frames = jpeg(frames, int(rng.integers(10, 85)))
+    return Damaged(frames, masks, str(kind))
+
+
+_SHARES = {"noise": 0.46, "codec": 0.13, "blur": 0.07, "jpeg": 0.02, "holes": 0.20, "mixed": 0.06, "clean": 0.06}
+_CODECS = {"h264": (24, 45), "hevc": (24, 42), "mpeg2": (3, 28), "mpeg4": (3, 28)}
+
+
+def _any_noise(frames: Frames, rng: np.random.Generator, severe: bool) -> Frames:
+    sigma = float(np.exp(rng.uniform(np.log(2), np.log(55 if severe else 20))))
+    chance = rng.random()
+    if chance < 0.74:
+        return gaussian_noise(frames, sigma, rng)
+    if chance < 0.87:
+        return poisson_noise(frames, (255 / sigma) ** 2 / 2.5, rng)
+    return film_grain(frames, sigma * 0.7, float(rng.uniform(0.0, 1.1)), rng)
+
+
+def _any_codec(frames: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Frames:
+    codec = str(rng.choice(list(_CODECS), p=[0.55, 0.1, 0.2, 0.15]))
+    low, high = _CODECS[codec]
+    return round_trip(frames, codec, float(rng.integers(low, high + 1)))
+
+
+def _any_hole(frames: Frames, rng: np.random.Generator) -> tuple[Frames, NDArray[np.uint8]]:
+    severity = float(rng.uniform(0.1, 1.0))
+    chance = rng.random()
+    if chance < 0.25:
+        masks = box_mask(frames.shape[:3], rng)
+    elif chance < 0.55:
+        masks = moving_mask(frames.shape[:3], rng)
+    elif chance < 0.67:
+        return defects.scratches(frames, rng, severity)
+    elif chance < 0.77:
+        return defects.dust(frames, rng, severity)
+    elif chance < 0.83:
+        return defects.dropouts(frames, rng, severity)
+    elif chance < 0.88:
+        return defects.logo(frames, rng, severity)
+    else:
+        return lost_frames(frames, rng)
+    return np.where(masks[..., None] > 0, np.uint8(rng.integers(0, 256)), frames), masks
+
+
+def lost_frames(frames: Frames, rng: np.random.Generator) -> tuple[Frames, NDArray[np.uint8]]:
+    """One to a quarter of the frames lost: black, and masked whole."""
+    lost = np.zeros(len(frames), bool)
+    lost[rng.permutation(len(frames))[: max(1, int(len(frames) * rng.uniform(0, 0.25)))]] = True
+    masks = np.zeros(frames.shape[:3], np.uint8)
+    masks[lost] = 255
+    return np.where(lost[:, None, None, None], np.uint8(0), frames), masks
+
+
+def _to_codes(values: NDArray[np.float32]) -> Frames:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)

@@ -1,0 +1,212 @@
+"""First filling of holes: what a hole hides is carried over from frames where it can be seen.
+
+Flow between consecutive frames is completed smoothly through the holes; every hidden sample follows it forward and
+backward until it comes out on a sample that is given, and takes its colour there (read once, so that nothing blurs with
+distance). What no frame in reach shows is inpainted from the surroundings. A lost frame (hidden as a whole) is first
+interpolated between the nearest frames that are given. The model goes on from this picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from framemend_filters.engine.flow import (
+    dis_flow,
+    fill_smoothly,
+    flow_picture,
+    inside,
+    sample_positions,
+    warp,
+)
+from framemend_filters.engine.scenes import LOST_SHARE
+from framemend_filters.engine.windows import Segment
+
+HOLE_MARGIN = 3
+"""Samples by which a hole is widened before its flow is trusted: DIS sees patches, not samples."""
+TELEA_RADIUS = 3
+DOUBT_PER_FRAME = 0.05
+"""Certainty of a borrowed sample falls by 1 / (1 + this * frames between)."""
+AGREEMENT = 16 / 255
+"""Colours borrowed from both sides of time that differ by this much are believed half."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A frame with its holes filled: picture H W 3 float32 0..1; certainty H W float32, 1 where given, 0 a guess."""
+
+    picture: NDArray[np.float32]
+    certainty: NDArray[np.float32]
+
+
+class Borrower:
+    """Fills the holes of one segment. Keeps the flows between consecutive frames of its reach while it lives."""
+
+    def __init__(
+        self, segment: Segment, frames: Mapping[int, NDArray[np.float32]], masks: Mapping[int, NDArray[np.uint8]]
+    ) -> None:
+        self._reach = segment.reach
+        self._frames = frames
+        self._holes = {i: masks[i] > 0 for i in self._reach if i in masks and masks[i].any()}
+        self._lost = {i for i, hole in self._holes.items() if np.count_nonzero(hole) > LOST_SHARE * hole.size}
+        self._shown = [i for i in self._reach if i not in self._lost]
+        self._pictures: dict[int, NDArray[np.uint8]] = {}
+        self._flows: dict[tuple[int, int], NDArray[np.float32]] = {}
+
+    def fill(self, index: int) -> Filled:
+        """The frame `index` with its holes filled from the others."""
+        frame = self._frames[index]
+        if index not in self._holes:
+            return Filled(frame, np.ones(frame.shape[:2], np.float32))
+        if index in self._lost:
+            return self._interpolate(index)
+        return self._carry(index)
+
+    def _carry(self, index: int) -> Filled:
+        frame, hole = self._frames[index], self._holes[index]
+        rows, columns = np.nonzero(hole)
+        points = np.stack([columns, rows], -1).astype(np.float32)
+        place = self._shown.index(index)
+        ahead = self._follow(points, self._shown[place:])
+        behind = self._follow(points, self._shown[: place + 1][::-1])
+        weights = [np.where(way > 0, 1.0 / np.maximum(way, 1), 0.0) for _, way in (ahead, behind)]
+        total = weights[0] + weights[1]
+        seen = total > 0
+        colour = (ahead[0] * weights[0][:, None] + behind[0] * weights[1][:, None]) / np.maximum(total, 1e-6)[:, None]
+        both = (ahead[1] > 0) & (behind[1] > 0)
+        distance = np.abs(ahead[0] - behind[0]).max(1)
+        nearest = np.where(both, np.minimum(ahead[1], behind[1]), np.maximum(ahead[1], behind[1]))
+        certainty = np.where(both, 1 / (1 + distance / AGREEMENT), 0.6) / (1 + DOUBT_PER_FRAME * nearest)
+        picture = frame.copy()
+        picture[rows[seen], columns[seen]] = colour[seen]
+        sure = np.ones(hole.shape, np.float32)
+        sure[rows, columns] = np.where(seen, certainty, 0.0)
+        unseen = np.zeros(hole.shape, np.uint8)
+        unseen[rows[~seen], columns[~seen]] = 1
+        return Filled(inpaint(picture, unseen), sure)
+
+    def _follow(self, points: NDArray[np.float32], way: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Colours (N 3) that points of frame way[0] have where they come into sight along `way`, and after how many
+        frames (N, 0: never)."""
+        colour = np.zeros((len(points), 3), np.float32)
+        steps = np.zeros(len(points), np.float32)
+        position = points.copy()
+        open_ = np.arange(len(points))
+        for step, (here, there) in enumerate(zip(way, way[1:], strict=False), start=1):
+            if not open_.size:
+                break
+            position = position[open_ if step == 1 else slice(None)]
+            position = position + read_points(self._flow(here, there), position)
+            height, width = self._frames[there].shape[:2]
+            within = inside(position, height, width) > 0
+            position, open_ = position[within], open_[within]
+            if not open_.size:
+                break
+            if there in self._holes:
+                hidden = read_points(self._holes[there].astype(np.float32), position)[:, 0]
+                visible = hidden < 0.01
+            else:
+                visible = np.ones(len(open_), bool)
+            colour[open_[visible]] = read_points(self._frames[there], position[visible])
+            steps[open_[visible]] = abs(there - way[0])
+            position, open_ = position[~visible], open_[~visible]
+        return colour, steps
+
+    def _interpolate(self, index: int) -> Filled:
+        """A lost frame between the nearest that are given: flow between them, taken half way, then matched again."""
+        shape = self._frames[index].shape[:2]
+        before = max((i for i in self._shown if i < index), default=None)
+        after = min((i for i in self._shown if i > index), default=None)
+        if before is None and after is None:
+            return Filled(np.full((*shape, 3), 0.5, np.float32), np.zeros(shape, np.float32))
+        if before is None or after is None:
+            only = before if after is None else after
+            assert only is not None
+            filled = self.fill(only)
+            return Filled(filled.picture, filled.certainty * (0.3 / abs(only - index)))
+        a, b = self.fill(before), self.fill(after)
+        share = (index - before) / (after - before)
+        to_after = dis_flow(flow_picture(a.picture), flow_picture(b.picture))
+        to_before = dis_flow(flow_picture(b.picture), flow_picture(a.picture))
+        # intermediate flows as in Jiang et al., "Super SloMo", CVPR 2018, equation 4
+        flows = (
+            share * share * to_before - (1 - share) * share * to_after,
+            (1 - share) ** 2 * to_after - share * (1 - share) * to_before,
+        )
+        picture, certainty = _blend(a, b, flows, share)
+        for _ in range(2):
+            middle = flow_picture(picture)
+            flows = (dis_flow(middle, flow_picture(a.picture)), dis_flow(middle, flow_picture(b.picture)))
+            picture, certainty = _blend(a, b, flows, share)
+        return Filled(picture, certainty * 0.8)
+
+    def _picture(self, index: int) -> NDArray[np.uint8]:
+        if index not in self._pictures:
+            frame = self._frames[index]
+            if index in self._holes:
+                known = 1.0 - self._holes[index].astype(np.float32)
+                frame = fill_smoothly(frame, known)
+            self._pictures[index] = flow_picture(frame)
+        return self._pictures[index]
+
+    def _flow(self, here: int, there: int) -> NDArray[np.float32]:
+        """Flow between frames that are given, completed through the holes of `here`."""
+        if (here, there) not in self._flows:
+            flow = dis_flow(self._picture(here), self._picture(there))
+            if here in self._holes:
+                around = self._holes[here].astype(np.uint8)
+                around = cv2.dilate(around, np.ones((2 * HOLE_MARGIN + 1,) * 2, np.uint8))
+                if not around.all():
+                    flow = fill_smoothly(flow, 1.0 - around.astype(np.float32))
+            self._flows[here, there] = flow
+        return self._flows[here, there]
+
+
+def inpaint(picture: NDArray[np.float32], unknown: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Fill `unknown` (H W uint8, not 0) in `picture` (H W 3 float32 0..1) from its surroundings (Telea, "An image
+    inpainting technique based on the fast marching method", 2004), at 8 bits inside the hole only."""
+    if not unknown.any():
+        return picture
+    codes = np.clip(np.rint(picture * 255), 0, 255).astype(np.uint8)
+    filled = cv2.inpaint(codes, unknown, TELEA_RADIUS, cv2.INPAINT_TELEA)
+    return np.where(unknown[..., None] > 0, filled.astype(np.float32) / 255, picture)
+
+
+def read_points(picture: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bilinear values (N C) of `picture` (H W or H W C) at points (N 2: x, y)."""
+    if picture.ndim == 2:
+        picture = picture[..., None]
+    height, width = picture.shape[:2]
+    x = np.clip(points[:, 0], 0, width - 1)
+    y = np.clip(points[:, 1], 0, height - 1)
+    left = np.minimum(x.astype(np.intp), max(width - 2, 0))
+    top = np.minimum(y.astype(np.intp), max(height - 2, 0))
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    u, v = (x - left)[:, None], (y - top)[:, None]
+    upper = picture[top, left] * (1 - u) + picture[top, right] * u
+    lower = picture[bottom, left] * (1 - u) + picture[bottom, right] * u
+    return upper * (1 - v) + lower * v
+
+
+def _blend(
+    a: Filled, b: Filled, flows: tuple[NDArray[np.float32], NDArray[np.float32]], share: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Warp both pictures along the flows and mix them by nearness in time and by how far each can be seen."""
+    height, width = a.certainty.shape
+    places = [sample_positions(flow) for flow in flows]
+    pictures = [warp(side.picture, place) for side, place in zip((a, b), places, strict=True)]
+    visible = [
+        warp(side.certainty, place) * inside(place, height, width) + 1e-3
+        for side, place in zip((a, b), places, strict=True)
+    ]
+    weights = [(1 - share) * visible[0], share * visible[1]]
+    total = (weights[0] + weights[1])[..., None]
+    picture = (pictures[0] * weights[0][..., None] + pictures[1] * weights[1][..., None]) / total
+    difference = np.abs(pictures[0] - pictures[1]).max(2)
+    return picture, np.minimum(np.maximum(*visible), 1.0) / (1 + difference / AGREEMENT)
+
+

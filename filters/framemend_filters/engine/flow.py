@@ -1,0 +1,108 @@
+"""Dense optical flow between two frames, warping along it, and how far it can be trusted.
+
+Flow is DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016) as OpenCV has it, on blurred
+luma. A flow is H W 2 float32 in samples: flow[y, x] = (dx, dy) says that what stands at (x, y) in one frame stands at
+(x + dx, y + dy) in the other.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+BLUR_SIGMA = 1.5
+"""Gaussian blur before flow, in samples: noise down, structure kept."""
+LEAST_EDGE = 32
+"""DIS needs some levels of a pyramid; smaller pictures are padded up to this edge."""
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+_local = threading.local()
+
+
+def flow_picture(frame: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The 8-bit blurred luma that flow is computed on, from a frame H W 3 float32, 0..1."""
+    luma = cv2.transform(frame, LUMA[None] * 255)
+    luma = cv2.GaussianBlur(luma, (0, 0), BLUR_SIGMA)
+    return np.clip(np.rint(luma), 0, 255).astype(np.uint8)
+
+
+def dis_flow(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Flow from `picture` to `other`, both H W uint8 as `flow_picture` makes them. H W 2 float32, samples."""
+    height, width = picture.shape
+    pad = (0, max(0, LEAST_EDGE - height), 0, max(0, LEAST_EDGE - width))
+    if any(pad):
+        picture, other = (cv2.copyMakeBorder(p, *pad, cv2.BORDER_REPLICATE) for p in (picture, other))
+    if not hasattr(_local, "dis"):
+        _local.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = _local.dis.calc(picture, other, None)
+    return np.ascontiguousarray(flow[:height, :width])
+
+
+def sample_positions(flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where each sample comes from: its own place plus the flow, H W 2 (x, y)."""
+    height, width = flow.shape[:2]
+    return flow + _grid(height, width)
+
+
+def warp(frame: NDArray[np.float32], positions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Read `frame` (H W or H W C) at `positions` (h w 2), bilinear; outside the frame the edge is repeated."""
+    return cv2.remap(frame, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def inside(positions: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """1 where a position lies in a frame of that size, else 0. H W float32."""
+    x, y = positions[..., 0], positions[..., 1]
+    return ((x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)).astype(np.float32)
+
+
+def consistency(
+    flow: NDArray[np.float32], back: NDArray[np.float32], positions: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Forward-backward check: how well `back`, read where `flow` leads, comes home. H W float32 in 0..1.
+
+    1 for a round trip without error, falling to 1/e at an error of 1 sample plus 5 % of the way.
+    """
+    miss = flow + warp(back, positions)
+    error = cv2.magnitude(miss[..., 0], miss[..., 1])
+    way = cv2.magnitude(flow[..., 0], flow[..., 1])
+    return np.exp(-np.square(error / (1.0 + 0.05 * way)))
+
+
+def fill_smoothly(values: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fill what is not known smoothly from around it (push-pull: Gortler et al., "The Lumigraph", 1996, section 3.4).
+
+    values: H W C float32; known: H W float32 in 0..1, the weight of each sample. Known samples (weight 1) are kept.
+    """
+    return _push_pull(values * known[..., None], known)
+
+
+def _push_pull(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """weighted: values times weight. Returns values everywhere."""
+    height, width = weight.shape
+    if min(height, width) <= 2 or float(weight.min()) >= 1.0:
+        total = np.maximum(weight, 1e-8)[..., None]
+        mean = weighted.sum((0, 1)) / max(float(weight.sum()), 1e-8)
+        return np.where(weight[..., None] > 1e-6, weighted / total, mean).astype(np.float32)
+    size = ((width + 1) // 2, (height + 1) // 2)
+    low_weighted = _channels(cv2.resize(weighted, size, interpolation=cv2.INTER_AREA))
+    low_weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    gain = np.where(low_weight > 1e-8, np.minimum(1.0, 4 * low_weight) / np.maximum(low_weight, 1e-8), 0.0)
+    coarse = _push_pull((low_weighted * gain[..., None]).astype(np.float32), (low_weight * gain).astype(np.float32))
+    guess = _channels(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR))
+    return weighted + guess * (1.0 - weight[..., None])
+
+
+def _channels(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    return picture if picture.ndim == 3 else picture[..., None]
+
+
+def _grid(height: int, width: int) -> NDArray[np.float32]:
+    grids = _local.__dict__.setdefault("grids", {})
+    if (height, width) not in grids:
+        grids.clear()
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        grids[height, width] = np.stack([x, y], -1)
+    return grids[height, width]

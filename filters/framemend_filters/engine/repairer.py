@@ -1,0 +1,212 @@
+"""The one way through: every host hands frames to a `Repairer` and adds what comes back to its own samples."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framemend_filters.engine.align import Aligned, align_segment
+from framemend_filters.engine.compose import FrameRepair, compose, untouched
+from framemend_filters.engine.scenes import find_cuts
+from framemend_filters.engine.settings import RepairSettings
+from framemend_filters.engine.windows import (
+    CUT_LOOK_AHEAD,
+    CUT_LOOK_BACK,
+    Segment,
+    chunk_frames,
+    chunk_span,
+    plan_segments,
+)
+from framemend_filters.errors import SettingError
+
+if TYPE_CHECKING:
+    import torch
+
+    from framemend_filters.model import FramemendModel
+
+Picture = NDArray[np.float32]
+Mask = NDArray[np.uint8]
+
+HOLE_RADIUS = 16
+"""Frames on both sides that holes may borrow from."""
+LEAST_EDGE = 16
+"""Smallest height and width that can be repaired, in samples."""
+_UNKNOWN_LENGTH = 1 << 40
+
+
+class Repairer:
+    """Repairs clips chunk by chunk.
+
+    chunk_frames: frames written from one window (K); chunk k holds frames k*K .. k*K+K-1. radius: frames to hand in on
+    both sides of a chunk. What is written for a frame depends on its number and its neighbours alone, not on the order
+    of calls. Methods may be called from several threads.
+    """
+
+    def __init__(self, settings: RepairSettings | None = None, *, masked: bool = False) -> None:
+        """masked: whether masks will be given, which asks for a longer radius. Raises SettingError and ModelError."""
+        from framemend_filters.model.shipped import model_folder
+
+        self.settings = settings or RepairSettings()
+        self.strength = self.settings.strength if self.settings.strength is not None else (0.0 if masked else 1.0)
+        self.masked = masked
+        config = json.loads((model_folder(self.settings.model) / "config.json").read_text())
+        self.chunk_frames: int = config["frames"]
+        self._mean_radius: int = config["radius"]
+        self._neighbours: int = config["neighbours"]
+        self._reach = max(self._mean_radius, HOLE_RADIUS) if masked else self._mean_radius
+        self.radius = self._reach + max(CUT_LOOK_BACK, CUT_LOOK_AHEAD - 1)
+        self._lock = threading.Lock()
+        self._network: FramemendModel | None = None
+
+    def span(self, chunk: int, num_frames: int) -> range:
+        """Numbers of the frames that `repair_chunk` needs, in a clip of `num_frames`."""
+        return chunk_span(chunk, self.chunk_frames, self._reach, num_frames)
+
+    def repair_chunk(
+        self,
+        chunk: int,
+        frames: Mapping[int, Picture],
+        masks: Mapping[int, Mask] | None = None,
+        *,
+        num_frames: int,
+        cuts: frozenset[int] | None = None,
+    ) -> list[FrameRepair]:
+        """Repair a chunk: one FrameRepair for each of its frames that lies in the clip.
+
+        frames: H W 3 float32 RGB 0..1 for every number in span(); masks: H W uint8, 255 where to generate, for frames
+        that have one; cuts: numbers i with a cut between frames i and i+1, None to detect them.
+        """
+        masks = {i: m for i, m in (masks or {}).items() if m.any()}
+        written = chunk_frames(chunk, self.chunk_frames, num_frames)
+        height, width = frames[written.start].shape[:2]
+        if min(height, width) < LEAST_EDGE:
+            raise SettingError(f"frames are {width}x{height}; the smallest that can be repaired is 16x16")
+        if self.strength == 0 and not any(i in masks for i in written):
+            return [untouched(height, width) for _ in written]
+        if cuts is None:
+            automatic = self.settings.scene_changes == "auto"
+            cuts = find_cuts(frames, masks, num_frames) if automatic else frozenset()
+        repairs: list[FrameRepair] = []
+        for segment in plan_segments(chunk, self.chunk_frames, self._reach, num_frames, cuts):
+            if self.strength == 0 and not any(i in masks for i in segment.frames):
+                repairs += [untouched(height, width) for _ in segment.frames]
+            else:
+                repairs += self._repair_segment(segment, frames, masks)
+        return repairs
+
+    def repair_stream(self, frames: Iterable[tuple[Picture, Mask | None]]) -> Iterator[FrameRepair]:
+        """Repair frames as they come, in order, reading ahead no further than a window asks for."""
+        source = enumerate(frames)
+        pictures: dict[int, Picture] = {}
+        masks: dict[int, Mask] = {}
+        num_frames = _UNKNOWN_LENGTH
+        chunk = 0
+        while chunk * self.chunk_frames < num_frames:
+            needed = self.span(chunk, num_frames)
+            while num_frames == _UNKNOWN_LENGTH and needed.stop - 1 not in pictures:
+                entry = next(source, None)
+                if entry is None:
+                    num_frames = max(pictures, default=-1) + 1
+                    break
+                index, (picture, mask) = entry
+                pictures[index] = picture
+                if mask is not None:
+                    masks[index] = mask
+            if chunk * self.chunk_frames >= num_frames:
+                return
+            for index in [i for i in pictures if i < needed.start]:
+                del pictures[index]
+                masks.pop(index, None)
+            yield from self.repair_chunk(chunk, pictures, masks, num_frames=num_frames)
+            chunk += 1
+
+    def _repair_segment(
+        self, segment: Segment, frames: Mapping[int, Picture], masks: Mapping[int, Mask]
+    ) -> Iterator[FrameRepair]:
+        aligned = align_segment(segment, frames, masks, radius=self._mean_radius, neighbours=self._neighbours)
+        made, errors = self._infer(aligned)
+        for place, index in enumerate(segment.frames):
+            seed = index if self.settings.grain else None
+            yield compose(
+                frames[index], made[place], errors[place], masks.get(index), self.strength, aligned.noise, seed
+            )
+
+    def _infer(self, aligned: Aligned) -> tuple[Picture, Picture]:
+        """Run the network: pictures T H W 3 and expected errors T H W, float32."""
+        import torch
+
+        from framemend_filters.engine.tiles import run_tiled, tile_edge
+
+        network, device = self._model()
+        inputs = _tensors(aligned)
+
+        def run(rows: slice, columns: slice) -> torch.Tensor:
+            part = {n: v[..., rows, columns].to(device) if v.ndim > 1 else v.to(device) for n, v in inputs.items()}
+            with torch.inference_mode():
+                picture, log_error = network(**part, return_dict=False)
+            return torch.cat([picture, log_error.exp()[:, :, None]], 2)[0].float()
+
+        height, width = aligned.masks.shape[1:]
+        edge = tile_edge(height, width, self.settings.tile)
+        if edge is None:
+            joined = run(slice(0, height), slice(0, width)).cpu()
+        else:
+            joined = run_tiled(run, height, width, edge, self.settings.tile_overlap)
+        result = joined.permute(0, 2, 3, 1).numpy()
+        return result[..., :3], result[..., 3]
+
+    def _model(self) -> tuple[FramemendModel, str]:
+        import torch
+
+        from framemend_filters.engine.devices import pick_device, pick_precision
+        from framemend_filters.model import load_model
+
+        with self._lock:
+            if self._network is None:
+                self._device = pick_device(self.settings.device)
+                dtype = pick_precision(self.settings.precision, self._device)
+                network = load_model(self.settings.model).to(self._device, dtype)  # pyright: ignore[reportCallIssue]
+                self._network = network.to(memory_format=torch.channels_last)
+            return self._network, self._device
+
+
+def aligned_mean_clip(
+    frames: Sequence[Picture], masks: Sequence[Mask] | None = None, *, chunk: int = 5, radius: int = 6
+) -> list[Picture]:
+    """The aligned mean alone, without the network, for a whole clip: what the model starts from. Holes hold the first
+    guess. Frames H W 3 float32 0..1, masks H W uint8."""
+    given = dict(enumerate(frames))
+    holes = {i: m for i, m in enumerate(masks or []) if m.any()}
+    reach = max(radius, HOLE_RADIUS) if holes else radius
+    cuts = find_cuts(given, holes, len(frames))
+    means: list[Picture] = []
+    for number in range(-(-len(frames) // chunk)):
+        for segment in plan_segments(number, chunk, reach, len(frames), cuts):
+            aligned = align_segment(segment, given, holes, radius=radius, neighbours=1)
+            hole = aligned.masks[..., None]
+            means.extend(aligned.mean * (1 - hole) + aligned.frames * hole)
+    return means
+
+
+def _tensors(aligned: Aligned) -> dict[str, torch.Tensor]:
+    """An aligned segment as the arguments of the model's forward, with a batch of one."""
+    import torch
+
+    def tensor(array: NDArray[np.float32]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array))[None]
+
+    return {
+        "frames": tensor(aligned.frames.transpose(0, 3, 1, 2)),
+        "masks": tensor(aligned.masks),
+        "certainty": tensor(aligned.certainty),
+        "neighbours": tensor(aligned.neighbours.transpose(0, 1, 4, 2, 3)),
+        "validity": tensor(aligned.validity),
+        "mean": tensor(aligned.mean.transpose(0, 3, 1, 2)),
+        "count": tensor(aligned.count),
+        "noise": torch.tensor([aligned.noise], dtype=torch.float32),
+    }

@@ -1,0 +1,53 @@
+"""What a person can set about a repair."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from framemend_filters.errors import SettingError
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+SCENE_CHANGES = ("auto", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepairSettings:
+    """Settings of a `Repairer`; SettingError where one is out of range."""
+
+    model: str = "fast"
+    """Name of shipped weights, or a folder in transformers format."""
+    strength: float | None = None
+    """How much of the blind repair is applied, 0..1. None: 1 without a mask, 0 with one."""
+    device: str = "auto"
+    """auto (CUDA where there is one, else mps, else the CPU), cpu, cuda, cuda:N or mps."""
+    precision: str = "auto"
+    """fp32, bf16 or fp16; auto: the fastest that the device computes fast."""
+    tile: int | None = None
+    """Edge of the square tiles that the network sees, in samples (at least 64). None: chosen from the frame's size."""
+    tile_overlap: int = 64
+    """Samples by which tiles overlap and are blended; at most half a tile."""
+    scene_changes: str = "auto"
+    """auto: cuts are detected; none: the clip is one scene."""
+    grain: bool = True
+    """Lay noise like that around it on generated areas."""
+
+    def __post_init__(self) -> None:
+        if self.strength is not None and not 0 <= self.strength <= 1:
+            raise SettingError(f"strength is {self.strength}; it goes from 0 to 1")
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
+            raise SettingError(f"device is {self.device!r}; use auto, cpu, cuda, cuda:N or mps")
+        if self.precision not in PRECISIONS:
+            raise SettingError(f"precision is {self.precision!r}; use one of {', '.join(PRECISIONS)}")
+        if self.scene_changes not in SCENE_CHANGES:
+            raise SettingError(f"scene_changes is {self.scene_changes!r}; use one of {', '.join(SCENE_CHANGES)}")
+        if self.tile is not None and self.tile < 64:
+            raise SettingError(f"tile is {self.tile}; the smallest is 64 samples")
+        if not 0 <= self.tile_overlap <= (self.tile or AUTO_TILE) // 2:
+            raise SettingError(f"tile_overlap is {self.tile_overlap}; it goes from 0 to half a tile")
+
+
+AUTO_TILE = 512
+"""Edge of tiles, in samples, for frames that are not taken whole."""
+WHOLE_AREA = 640 * 576
+"""Frames of up to this many samples are taken whole."""

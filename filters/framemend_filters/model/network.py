@@ -1,0 +1,243 @@
+"""The network: aligned windows in, repaired pictures and their expected error out.
+
+One forward serves pretraining (hidden parts of the video are predicted, the future included) and repair. Convolutions at
+1/2 and 1/4 of the picture's size surround Transformer blocks at 1/8, whose attention spans all frames of the window in
+small shifted spatial windows (Liu et al., "Video Swin Transformer", CVPR 2022). What is predicted is a residual on a base
+that the network mixes itself, sample by sample, from the aligned mean and the frame.
+
+Dimensions: B batch, T frames, N neighbours, C channels, H W samples, h w tokens, D width, S tokens of a window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
+
+from framemend_filters.model.configuration import FramemendConfig
+
+NOISE_FLOOR = 6 / 255
+"""Differences and residuals are measured in units of the noise plus this."""
+CLAMP = 8.0
+"""Differences beyond this many units tell no more."""
+STRIDE = 8
+"""Samples on the edge of a token."""
+
+
+@dataclass
+class RepairOutput(ModelOutput):
+    """picture_BTCHW: repaired RGB, 0..1 (not clamped); log_error_BTHW: natural log of the expected absolute error of a
+    sample, 0..1 scale; loss is set by the training objective, not here."""
+
+    picture: Tensor | None = None
+    log_error: Tensor | None = None
+
+
+class ConvBlock(nn.Module):
+    """Two 3x3 convolutions with a shortcut."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(dim, dim, 3, padding=1)
+        self.second = nn.Conv2d(dim, dim, 3, padding=1)
+        self.second.init_gain = 0.1  # pyright: ignore[reportAttributeAccessIssue]  # near the identity at the start
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.relu(self.first(x)))
+
+
+class WindowAttention(nn.Module):
+    """Attention over all frames of the window, in spatial windows of tokens.
+
+    Shifted windows reach past the picture's edge, where the tokens at the edge are repeated.
+    """
+
+    def __init__(self, config: FramemendConfig, shifted: bool) -> None:
+        super().__init__()
+        dim = config.dims[2]
+        self.heads, self.window, self.shift = config.heads, config.window, config.window // 2 if shifted else 0
+        self.norm = nn.LayerNorm(dim)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+        size, frames = 2 * config.window - 1, 2 * config.frames - 1
+        self.position_bias = nn.Parameter(torch.zeros(config.heads, frames, size, size))
+        self.max_frames = config.frames
+
+    def forward(self, x_BThwD: Tensor) -> Tensor:
+        B, T, h, w, D = x_BThwD.shape
+        m = self.window
+        qkv = self.qkv(self.norm(x_BThwD)).reshape(B * T, h, w, 3 * D)
+        if self.shift:
+            qkv = _pad_edges(qkv, self.shift)
+        gh, gw = qkv.shape[1] // m, qkv.shape[2] // m
+        S = T * m * m
+        qkv = qkv.reshape(B, T, gh, m, gw, m, 3, self.heads, D // self.heads)
+        q, k, v = qkv.permute(6, 0, 2, 4, 7, 1, 3, 5, 8).reshape(3, B * gh * gw, self.heads, S, D // self.heads)
+        scores = torch.matmul(q * (D // self.heads) ** -0.5, k.transpose(-2, -1)) + self._bias(T).to(q.dtype)
+        y = torch.matmul(scores.softmax(-1, dtype=q.dtype), v)  # plain: faster than the fused form for so few tokens
+        y = y.reshape(B, gh, gw, self.heads, T, m, m, D // self.heads).permute(0, 4, 1, 5, 2, 6, 3, 7)
+        y = y.reshape(B, T, gh * m, gw * m, D)
+        if self.shift:
+            y = y[:, :, self.shift : self.shift + h, self.shift : self.shift + w]
+        return x_BThwD + self.proj(y)
+
+    def _bias(self, T: int) -> Tensor:
+        """Learned bias by relative place in time and space, heads x S x S."""
+        m, device = self.window, self.position_bias.device
+        t, y, x = torch.meshgrid(
+            *(torch.arange(n, device=device) for n in (T, m, m)), indexing="ij"
+        )
+        place = torch.stack([t, y, x]).flatten(1)
+        offset = place[:, :, None] - place[:, None, :]
+        return self.position_bias[:, offset[0] + self.max_frames - 1, offset[1] + m - 1, offset[2] + m - 1]
+
+
+class TransformerBlock(nn.Module):
+    """Attention in windows, then a feed-forward layer, both with a shortcut."""
+
+    def __init__(self, config: FramemendConfig, shifted: bool) -> None:
+        super().__init__()
+        dim, hidden = config.dims[2], int(config.dims[2] * config.mlp_ratio)
+        self.attention = WindowAttention(config, shifted)
+        self.norm = nn.LayerNorm(dim)
+        self.up = nn.Linear(dim, hidden)
+        self.down = nn.Linear(hidden, dim)
+
+    def forward(self, x_BThwD: Tensor) -> Tensor:
+        x = self.attention(x_BThwD)
+        return x + self.down(F.gelu(self.up(self.norm(x)), approximate="tanh"))
+
+
+class OutputLayer(nn.Conv2d):
+    """Features at 1/2 to five channels of 2x2 samples: residual (3), logit of the base, log error."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, 4 * 5, 1)
+
+    def start(self, base_bias: float) -> None:
+        """Nothing is changed at the start: the residual is zero, the base nearly the aligned mean."""
+        nn.init.zeros_(self.weight)
+        with torch.no_grad():
+            self.bias.zero_()  # pyright: ignore[reportOptionalMemberAccess]
+            self.bias[12:16] = base_bias  # pyright: ignore[reportOptionalSubscript]
+            self.bias[16:20] = -1.0  # pyright: ignore[reportOptionalSubscript]
+
+
+class FramemendModel(PreTrainedModel):
+    """Repairs a window of aligned frames. See `FramemendConfig` for the sizes, `forward` for what goes in."""
+
+    config_class = FramemendConfig
+    main_input_name = "frames"
+    _no_split_modules = ["TransformerBlock"]
+
+    def __init__(self, config: FramemendConfig) -> None:
+        super().__init__(config)
+        outer, middle, inner = config.dims
+        channels = 10 + 4 * 2 * config.neighbours
+        self.embed = nn.Conv2d(channels, outer, 2, stride=2)
+        self.encode_outer = nn.Sequential(*(ConvBlock(outer) for _ in range(config.encoder_depths[0])))
+        self.to_middle = nn.Conv2d(outer, middle, 2, stride=2)
+        self.encode_middle = nn.Sequential(*(ConvBlock(middle) for _ in range(config.encoder_depths[1])))
+        self.to_tokens = nn.Conv2d(middle, inner, 2, stride=2)
+        self.blocks = nn.ModuleList(TransformerBlock(config, shifted=i % 2 == 1) for i in range(config.depth))
+        self.norm = nn.LayerNorm(inner)
+        self.from_tokens = nn.Conv2d(inner, 4 * middle, 1)
+        self.decode_middle = nn.Sequential(*(ConvBlock(middle) for _ in range(config.decoder_depths[1])))
+        self.from_middle = nn.Conv2d(middle, 4 * outer, 1)
+        self.decode_outer = nn.Sequential(*(ConvBlock(outer) for _ in range(config.decoder_depths[0])))
+        self.head = OutputLayer(outer)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, OutputLayer):
+            module.start(self.config.base_bias)
+            return
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+        elif isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            with torch.no_grad():
+                module.weight.mul_(getattr(module, "init_gain", 1.0))
+        elif isinstance(module, nn.LayerNorm):
+            nn.init.ones_(module.weight)
+        elif isinstance(module, WindowAttention):
+            nn.init.zeros_(module.position_bias)
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.LayerNorm) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+    def forward(
+        self,
+        frames: Tensor,
+        masks: Tensor,
+        certainty: Tensor,
+        neighbours: Tensor,
+        validity: Tensor,
+        mean: Tensor,
+        count: Tensor,
+        noise: Tensor,
+        return_dict: bool = True,
+        **kwargs: Any,
+    ) -> RepairOutput | tuple[Tensor, Tensor]:
+        """Repair a window.
+
+        frames: B T 3 H W, RGB 0..1, holes filled by a first guess; masks: B T H W, 1 in holes; certainty: B T H W, of
+        the first guess (1 where given); neighbours: B T N 3 H W, warped onto each frame; validity: B T N H W, 0..1; mean:
+        B T 3 H W, aligned mean; count: B T H W, frames it amounts to; noise: B, standard deviation on the pictures' scale.
+        Any H and W from 16 up, any T from 1 to config.frames. Pictures go in as float32; inside, the network runs in
+        the dtype of its weights (or of autocast) and the sum of base and residual is float32 again.
+        """
+        B, T, _, H, W = frames.shape
+        if T > self.config.frames:
+            raise ValueError(f"the window has {T} frames; this model takes up to {self.config.frames}")
+        unit = (noise.float() + NOISE_FLOOR).reshape(B, 1, 1, 1, 1)
+        near = neighbours.float() - mean.float()[:, :, None]
+        near = (near / unit[..., None]).clamp(-CLAMP, CLAMP) * validity[:, :, :, None]
+        features = torch.cat(
+            [
+                ((frames.float() - mean) / unit).clamp(-CLAMP, CLAMP),
+                near.flatten(2, 3),
+                validity,
+                mean * 2 - 1,
+                torch.log2(1 + count.float())[:, :, None] / 4,
+                masks[:, :, None],
+                certainty[:, :, None],
+                (noise.float() * 10).reshape(B, 1, 1, 1, 1).expand(B, T, 1, H, W),
+            ],
+            2,
+        ).flatten(0, 1)
+        out = self._body(features, T).float().reshape(B, T, 5, H, W)
+        share = torch.sigmoid(out[:, :, 3:4])
+        picture = frames + share * (mean - frames) + unit * out[:, :, :3]
+        log_error = out[:, :, 4] + torch.log(unit[..., 0])
+        if not return_dict:
+            return picture, log_error
+        return RepairOutput(picture=picture, log_error=log_error)
+
+    def _body(self, features: Tensor, T: int) -> Tensor:
+        """Features (B*T, C, H, W) to 5 channels of the same size: residual (3), logit of the base, log error."""
+        _, _, H, W = features.shape
+        edge = STRIDE * self.config.window
+        features = F.pad(features, (0, -W % edge, 0, -H % edge), mode="replicate")
+        features = features.to(self.embed.weight.dtype).contiguous(memory_format=torch.channels_last)
+        outer = self.encode_outer(self.embed(features))
+        middle = self.encode_middle(self.to_middle(F.relu(outer)))
+        tokens = self.to_tokens(F.relu(middle))
+        BT, D, h, w = tokens.shape
+        x = tokens.permute(0, 2, 3, 1).reshape(BT // T, T, h, w, D)
+        for block in self.blocks:
+            x = block(x)
+        x = self.norm(x).reshape(BT, h, w, D).permute(0, 3, 1, 2)
+        middle = self.decode_middle(middle + F.pixel_shuffle(self.from_tokens(x), 2))
+        outer = self.decode_outer(outer + F.pixel_shuffle(self.from_middle(F.relu(middle)), 2))
+        return F.pixel_shuffle(self.head(F.relu(outer)), 2)[:, :, :H, :W]
+
+
+def _pad_edges(x_BhwD: Tensor, size: int) -> Tensor:
+    """Repeat the tokens at the edges `size` times on each side."""
+    x = torch.cat([x_BhwD[:, :1].expand(-1, size, -1, -1), x_BhwD, x_BhwD[:, -1:].expand(-1, size, -1, -1)], 1)
+    return torch.cat([x[:, :, :1].expand(-1, -1, size, -1), x, x[:, :, -1:].expand(-1, -1, size, -1)], 2)

@@ -1,0 +1,1 @@
+"""Training: recipes, samples made ahead by workers, the loop."""

@@ -1,0 +1,74 @@
+"""Recipes: a function each that returns everything a training run is made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from framemend_filters.errors import SettingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Settings of one run. Sizes are in samples, lengths in frames.
+
+    objective: "pretrain" hides parts and predicts them, "repair" damages and repairs. steps: optimiser steps in all.
+    batch: windows a step. crop: edge of what the network sees; margin: samples around it that alignment sees besides.
+    pool: windows ready at a time; reuse: how often each is used on average. rate: peak learning rate, after `warmup`
+    steps; from `decay_from` (share of the steps) on it falls to `rate_end` times that along a cosine.
+    ema: decay of the running mean of the weights, which is what is kept. stills: share of windows from stills.
+    hole_weight, error_weight: weights in the loss of samples in holes and of the predicted error.
+    model: settings of FramemendConfig for a start from nothing.
+    """
+
+    objective: Literal["pretrain", "repair"]
+    steps: int = 20_000
+    batch: int = 8
+    crop: int = 96
+    margin: int = 16
+    pool: int = 512
+    reuse: float = 4.0
+    rate: float = 1e-3
+    rate_end: float = 0.02
+    warmup: int = 200
+    decay_from: float = 0.5
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    ema: float = 0.999
+    stills: float = 0.25
+    hole_weight: float = 0.5
+    error_weight: float = 0.02
+    seed: int = 2026
+    validate_every: int = 1000
+    checkpoint_minutes: float = 3.0
+    compile: bool = False
+    model: dict[str, Any] = field(default_factory=dict)
+
+
+def pretrain() -> Recipe:
+    """Masked, generative pretraining of `fast`."""
+    return Recipe(objective="pretrain", steps=6_000, decay_from=0.7, rate_end=0.2)
+
+
+def repair() -> Recipe:
+    """Repair training of `fast`, from pretrained weights."""
+    return Recipe(objective="repair", steps=20_000)
+
+
+def load_recipe(base: Recipe, path: Path | None) -> Recipe:
+    """`base` with the settings of a JSON file laid over it. Unknown settings are a SettingError."""
+    if path is None:
+        return base
+    try:
+        settings: Mapping[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SettingError(f"cannot read the recipe {path}: {error}; pass a JSON file of settings") from error
+    known = {f.name for f in dataclasses.fields(Recipe)} - {"objective"}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise SettingError(f"unknown setting {unknown[0]!r} in {path}; known are {', '.join(sorted(known))}")
+    return dataclasses.replace(base, **settings)

@@ -1,0 +1,94 @@
+"""A small fixed set of validation windows, damaged once, that a run is judged by while it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from framemend_filters.damage import defects, synthesis
+from framemend_filters.engine.align import align_segment
+from framemend_filters.engine.windows import Segment
+from framemend_filters.training.data import ClipSource
+from framemend_filters.training.pool import pack
+from framemend_filters.training.recipe import Recipe
+from framemend_filters.training.samples import HOLE_REACH, Sample, WindowShape, _crop
+
+TASKS = ("noise10", "noise20", "noise40", "h264", "blur", "clean", "box", "moving", "scratches", "lost")
+
+
+@dataclass(frozen=True)
+class ValidationSet:
+    """records V T C H W float16, noise V, the task of each."""
+
+    records: NDArray[np.float16]
+    noise: NDArray[np.float32]
+    tasks: Sequence[str]
+
+
+def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: WindowShape) -> ValidationSet:
+    """Two windows of every clip for each task; the same at every call."""
+    records, noise, tasks = [], [], []
+    reach = max(shape.radius, HOLE_REACH)
+    edge = recipe.crop + 2 * recipe.margin
+    crop = slice(recipe.margin, recipe.margin + recipe.crop)
+    for clip in clips:
+        frames = source.frames(clip)
+        if len(frames) < shape.frames:
+            continue
+        for half in range(2):
+            rng = np.random.default_rng([7, clip, half])
+            length = min(len(frames), shape.frames + 2 * reach)
+            start = int(rng.integers(0, len(frames) - length + 1))
+            height, width = frames.shape[1:3]
+            h, w = min(edge, height), min(edge, width)
+            top, left = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
+            clean = np.ascontiguousarray(frames[start : start + length, top : top + h, left : left + w])
+            if (h, w) != (edge, edge):
+                clean = np.pad(clean, ((0, 0), (0, edge - h), (0, edge - w), (0, 0)), mode="symmetric")
+            middle = (length - shape.frames) // 2
+            segment = Segment(range(middle, middle + shape.frames), range(length))
+            for task in TASKS:
+                damaged, masks = _spoil(clean, task, rng, source)
+                given = {i: f.astype(np.float32) / 255 for i, f in enumerate(damaged)}
+                hidden = {i: m for i, m in enumerate(masks) if m.any()}
+                aligned = align_segment(
+                    segment, given, hidden, radius=shape.radius, neighbours=shape.neighbours
+                )
+                target = clean[middle : middle + shape.frames, crop, crop].astype(np.float32) / 255
+                sample = Sample(_crop(aligned, crop), target, task)
+                records.append(pack(sample, shape))
+                noise.append(aligned.noise)
+                tasks.append(task)
+    return ValidationSet(np.stack(records), np.array(noise, np.float32), tasks)
+
+
+def psnr_of(picture: torch.Tensor, target: torch.Tensor, masks: torch.Tensor) -> float:
+    """PSNR in dB of a window, T 3 H W, clamped to 0..1; inside the holes (masks T H W) where there are any."""
+    squared = (picture.clamp(0, 1) - target).square().mean(1)
+    inside = masks > 0.5
+    error = squared[inside].mean() if bool(inside.any()) else squared.mean()
+    return float(-10 * torch.log10(error.clamp_min(1e-6)))
+
+
+def _spoil(clean: NDArray[np.uint8], task: str, rng: np.random.Generator, source: ClipSource):  # noqa: ANN202
+    masks = np.zeros(clean.shape[:3], np.uint8)
+    if task.startswith("noise"):
+        return synthesis.gaussian_noise(clean, float(task[5:]), rng), masks
+    if task == "h264":
+        return source.codec_round_trip(clean, "h264", 38), masks
+    if task == "blur":
+        return synthesis.gaussian_blur(clean, 1.5), masks
+    if task == "box":
+        height, width = clean.shape[1:3]
+        masks[:, height // 2 - height // 10 : height // 2 + height // 10, width // 2 - width // 12 : width // 2 + width // 12] = 255
+    elif task == "moving":
+        masks = synthesis.moving_mask(clean.shape[:3], rng)
+    elif task == "lost":
+        masks[len(clean) // 2 :: 8] = 255
+    elif task == "scratches":
+        return defects.scratches(clean, rng, 0.7)
+    return np.where(masks[..., None] > 0, np.uint8(0), clean), masks

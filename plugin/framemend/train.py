@@ -1,0 +1,154 @@
+"""`framemend train pretrain|repair`: trains the model on any folder of videos and stills."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framemend_filters.errors import InputError, InputNotFound, SettingError
+
+if TYPE_CHECKING:
+    from framemend_filters.model import FramemendModel
+    from framemend_filters.training.data import Codec
+    from framemend_filters.training.recipe import Recipe
+
+VIDEOS = {".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mpg", ".ts", ".mxf", ".y4m"}
+STILLS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `framemend train`."""
+    parser.add_argument("objective", choices=["pretrain", "repair"], help="hide and predict, or damage and repair")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of videos and stills (searched deep)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run: checkpoints, logs, weights")
+    parser.add_argument("--validation", type=Path, metavar="DIR", help="clips to choose the best weights by; default: every 10th of --data")
+    parser.add_argument("--init", metavar="MODEL", help="weights to begin with: a shipped name or a folder (repair: the pretrained ones)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="stop after M minutes (resume later); default: the recipe's steps")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, exactly")
+    parser.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N (default cpu)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the optimiser on a CPU (default 1)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that prepare windows (default 1)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="JSON with settings of the recipe to change")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; 0 when done or when the minutes are over."""
+    import torch
+
+    from framemend.progress import Progress
+    from framemend_filters.training import recipe as recipes
+    from framemend_filters.training.loop import Run, Status
+    from framemend_filters.training.plot import plot_run
+    from framemend_filters.training.pool import PoolKeeper
+    from framemend_filters.training.samples import WindowShape
+    from framemend_filters.training.validation import build
+
+    base = recipes.pretrain() if args.objective == "pretrain" else recipes.repair()
+    recipe = recipes.load_recipe(base, args.config)
+    if args.device.startswith("cuda") and not torch.cuda.is_available():
+        raise SettingError(f"--device {args.device}: torch finds no CUDA device here; use --device cpu")
+    torch.set_num_threads(max(1, args.threads))
+    source = ClipFolder.open(args.data, args.out / "cache")
+    if args.validation:
+        held_out = ClipFolder.open(args.validation, args.out / "cache")
+        validation_clips, training_clips = list(range(len(held_out.names))), list(range(len(source.names)))
+    else:
+        held_out = source
+        validation_clips, training_clips = _hold_out(source)
+    training = Run(
+        args.out, recipe, lambda: _first_model(args.init, recipe), device=args.device, resume=args.resume
+    )
+    config = training.model.config
+    shape = WindowShape(config.frames, config.radius, config.neighbours)
+    moving = [i for i in training_clips if len(source.frames(i)) >= shape.frames]
+    stills = [i for i in training_clips if len(source.frames(i)) < shape.frames]
+    print(f"training on {len(moving)} clips and {len(stills)} stills, on {args.device}", file=sys.stderr)
+    validation = build(held_out, validation_clips, dataclasses.replace(recipe, seed=0), shape) if validation_clips else None
+    with (
+        PoolKeeper(args.out / "pool", source, (moving, stills), recipe, shape, args.workers) as keeper,
+        Progress(recipe.steps, f"training ({args.objective})", quiet=False) as progress,
+    ):
+
+        def report(status: Status) -> None:
+            progress.update(status.step)
+            plot_run(args.out)
+
+        training.train(keeper, validation, args.minutes, report)
+    plot_run(args.out)
+    return 0
+
+
+def _hold_out(source: ClipFolder) -> tuple[list[int], list[int]]:
+    clips = [i for i in range(len(source.names)) if len(source.frames(i)) > 1]
+    held = clips[::10] if len(clips) >= 10 else []
+    return held, [i for i in range(len(source.names)) if i not in held]
+
+
+def _first_model(init: str | None, recipe: Recipe) -> FramemendModel:
+    from framemend_filters.model import FramemendConfig, FramemendModel, load_model
+
+    return load_model(init) if init else FramemendModel(FramemendConfig(**recipe.model))
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipFolder:
+    """A folder of videos and stills as a `ClipSource`: decoded once into a cache of arrays, then mapped into memory."""
+
+    arrays: tuple[Path, ...]
+    names: Sequence[str]
+
+    @staticmethod
+    def open(folder: Path, cache: Path) -> ClipFolder:
+        """Decode what is not in the cache yet. InputError where the folder holds nothing that can be decoded."""
+        from framemend.clips import read_clip
+
+        if not folder.is_dir():
+            raise InputNotFound(f"no such folder: {folder}")
+        cache.mkdir(parents=True, exist_ok=True)
+        arrays, names = [], []
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() not in VIDEOS | STILLS or not path.is_file():
+                continue
+            stat = path.stat()
+            array = cache / f"{path.stem}-{stat.st_size}-{int(stat.st_mtime)}.npy"
+            if not array.exists():
+                try:
+                    frames = _read_still(path) if path.suffix.lower() in STILLS else read_clip(path).frames
+                except InputError as error:
+                    print(f"framemend: left out: {error}", file=sys.stderr)
+                    continue
+                partial = array.with_suffix(".partial")
+                with open(partial, "wb") as file:
+                    np.save(file, frames)
+                partial.rename(array)
+            arrays.append(array)
+            names.append(path.relative_to(folder).as_posix())
+        if not arrays:
+            raise InputError(f"{folder} holds no video and no still that can be decoded")
+        return ClipFolder(tuple(arrays), names)
+
+    def frames(self, index: int) -> NDArray[np.uint8]:
+        """All frames of a clip, T H W 3 uint8 RGB, mapped read-only."""
+        return np.load(self.arrays[index], mmap_mode="r")
+
+    def codec_round_trip(self, frames: NDArray[np.uint8], codec: Codec, quality: float) -> NDArray[np.uint8]:
+        """See `framemend.clips.codec_round_trip`."""
+        from framemend.clips import codec_round_trip
+
+        return codec_round_trip(frames, codec, quality)
+
+
+def _read_still(path: Path) -> NDArray[np.uint8]:
+    import cv2
+
+    still = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if still is None:
+        raise InputError(f"{path} is not a picture that OpenCV reads")
+    return still[None]

@@ -26,15 +26,34 @@ STILLS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `framemend train`."""
     parser.add_argument("objective", choices=["pretrain", "repair"], help="hide and predict, or damage and repair")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of videos and stills (searched deep)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run: checkpoints, logs, weights")
-    parser.add_argument("--validation", type=Path, metavar="DIR", help="clips to choose the best weights by; default: every 10th of --data")
-    parser.add_argument("--init", metavar="MODEL", help="weights to begin with: a shipped name or a folder (repair: the pretrained ones)")
-    parser.add_argument("--minutes", type=float, metavar="M", help="stop after M minutes (resume later); default: the recipe's steps")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="DIR", help="folders of videos and stills"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the run: checkpoints, logs, weights"
+    )
+    parser.add_argument(
+        "--validation",
+        type=Path,
+        metavar="DIR",
+        help="clips to choose the best weights by; default: every 10th of --data",
+    )
+    parser.add_argument(
+        "--init",
+        metavar="MODEL",
+        help="weights to begin with: a shipped name or a folder (repair: the pretrained ones)",
+    )
+    parser.add_argument(
+        "--minutes", type=float, metavar="M", help="stop after M minutes (resume later); default: the recipe's steps"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, exactly")
     parser.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N (default cpu)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the optimiser on a CPU (default 1)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that prepare windows (default 1)")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="threads of the optimiser on a CPU (default 1)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that prepare windows (default 1)"
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="JSON with settings of the recipe to change")
 
 
@@ -55,22 +74,22 @@ def run(args: argparse.Namespace) -> int:
     if args.device.startswith("cuda") and not torch.cuda.is_available():
         raise SettingError(f"--device {args.device}: torch finds no CUDA device here; use --device cpu")
     torch.set_num_threads(max(1, args.threads))
-    source = ClipFolder.open(args.data, args.out / "cache")
+    source = ClipFolder.open(tuple(args.data), args.out / "cache")
     if args.validation:
-        held_out = ClipFolder.open(args.validation, args.out / "cache")
+        held_out = ClipFolder.open((args.validation,), args.out / "cache")
         validation_clips, training_clips = list(range(len(held_out.names))), list(range(len(source.names)))
     else:
         held_out = source
         validation_clips, training_clips = _hold_out(source)
-    training = Run(
-        args.out, recipe, lambda: _first_model(args.init, recipe), device=args.device, resume=args.resume
-    )
+    training = Run(args.out, recipe, lambda: _first_model(args.init, recipe), device=args.device, resume=args.resume)
     config = training.model.config
     shape = WindowShape(config.frames, config.radius, config.neighbours)
     moving = [i for i in training_clips if len(source.frames(i)) >= shape.frames]
     stills = [i for i in training_clips if len(source.frames(i)) < shape.frames]
     print(f"training on {len(moving)} clips and {len(stills)} stills, on {args.device}", file=sys.stderr)
-    validation = build(held_out, validation_clips, dataclasses.replace(recipe, seed=0), shape) if validation_clips else None
+    validation = (
+        build(held_out, validation_clips, dataclasses.replace(recipe, seed=0), shape) if validation_clips else None
+    )
     with (
         PoolKeeper(args.out / "pool", source, (moving, stills), recipe, shape, args.workers) as keeper,
         Progress(recipe.steps, f"training ({args.objective})", quiet=False) as progress,
@@ -105,15 +124,16 @@ class ClipFolder:
     names: Sequence[str]
 
     @staticmethod
-    def open(folder: Path, cache: Path) -> ClipFolder:
-        """Decode what is not in the cache yet. InputError where the folder holds nothing that can be decoded."""
+    def open(folders: Sequence[Path], cache: Path) -> ClipFolder:
+        """Decode what is not in the cache yet. InputError where the folders hold nothing that can be decoded."""
         from framemend.clips import read_clip
 
-        if not folder.is_dir():
-            raise InputNotFound(f"no such folder: {folder}")
+        for folder in folders:
+            if not folder.is_dir():
+                raise InputNotFound(f"no such folder: {folder}")
         cache.mkdir(parents=True, exist_ok=True)
         arrays, names = [], []
-        for path in sorted(folder.rglob("*")):
+        for path in sorted(path for folder in folders for path in folder.rglob("*")):
             if path.suffix.lower() not in VIDEOS | STILLS or not path.is_file():
                 continue
             stat = path.stat()
@@ -129,9 +149,9 @@ class ClipFolder:
                     np.save(file, frames)
                 partial.rename(array)
             arrays.append(array)
-            names.append(path.relative_to(folder).as_posix())
+            names.append(path.as_posix())
         if not arrays:
-            raise InputError(f"{folder} holds no video and no still that can be decoded")
+            raise InputError(f"{', '.join(map(str, folders))}: no video and no still in it that can be decoded")
         return ClipFolder(tuple(arrays), names)
 
     def frames(self, index: int) -> NDArray[np.uint8]:

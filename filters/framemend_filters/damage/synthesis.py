@@ -36,7 +36,9 @@ def gaussian_noise(frames: Frames, sigma: float, rng: np.random.Generator) -> Fr
 
 def poisson_noise(frames: Frames, peak: float, rng: np.random.Generator) -> Frames:
     """Shot noise of a sensor that counts `peak` electrons at white, and read noise of two electrons."""
-    electrons = rng.poisson(frames.astype(np.float32) * (peak / 255)) + rng.standard_normal(frames.shape, np.float32) * 2
+    electrons = (
+        rng.poisson(frames.astype(np.float32) * (peak / 255)) + rng.standard_normal(frames.shape, np.float32) * 2
+    )
     return _to_codes(electrons * (255 / peak))
 
 

@@ -66,8 +66,10 @@ def align_segment(
     wanted = range(
         max(segment.reach.start, segment.frames.start - radius), min(segment.reach.stop, segment.frames.stop + radius)
     )
-    filled = {i: filler.fill(i) for i in wanted}
-    pictures = {i: flow_picture(filled[i].picture) for i in wanted}
+    # holes of frames that are only looked at say nothing (their validity is 0): a rough filling is enough for flow
+    filled = {i: filler.fill(i) if i in segment.frames else filler.rough(i) for i in wanted if not filler.is_lost(i)}
+    filled |= {i: filler.fill(i) for i in segment.frames if filler.is_lost(i)}
+    pictures = {i: flow_picture(filled[i].picture) for i in filled}
     known = {i: (masks[i] == 0).astype(np.float32) for i in wanted if i in masks and masks[i].any()}
     noise = _segment_noise(segment, wanted, frames, known)
     flows: dict[tuple[int, int], NDArray[np.float32]] = {}
@@ -114,9 +116,10 @@ def _align_frame(t, wanted, filled: dict[int, Filled], known, noise, flow, radiu
         if not real and not near:
             continue
         other = segment.mirror(t + offset)
-        if other == t:
-            near_pictures.append(frame)
-            near_validity.append(np.zeros((height, width), np.float32))
+        if other == t or other not in filled:
+            if near:
+                near_pictures.append(frame)
+                near_validity.append(np.zeros((height, width), np.float32))
             continue
         way = flow(t, other)
         positions = sample_positions(way)

@@ -66,6 +66,18 @@ class Borrower:
             return self._interpolate(index)
         return self._carry(index)
 
+    def rough(self, index: int) -> Filled:
+        """The frame `index` with its holes filled smoothly, without certainty: enough to compute flow towards it."""
+        frame = self._frames[index]
+        if index not in self._holes:
+            return Filled(frame, np.ones(frame.shape[:2], np.float32))
+        known = 1.0 - self._holes[index].astype(np.float32)
+        return Filled(fill_smoothly(frame, known), known)
+
+    def is_lost(self, index: int) -> bool:
+        """Whether the frame `index` is hidden as a whole, or nearly so."""
+        return index in self._lost
+
     def _carry(self, index: int) -> Filled:
         frame, hole = self._frames[index], self._holes[index]
         rows, columns = np.nonzero(hole)
@@ -146,11 +158,7 @@ class Borrower:
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         if index not in self._pictures:
-            frame = self._frames[index]
-            if index in self._holes:
-                known = 1.0 - self._holes[index].astype(np.float32)
-                frame = fill_smoothly(frame, known)
-            self._pictures[index] = flow_picture(frame)
+            self._pictures[index] = flow_picture(self.rough(index).picture)
         return self._pictures[index]
 
     def _flow(self, here: int, there: int) -> NDArray[np.float32]:
@@ -208,5 +216,3 @@ def _blend(
     picture = (pictures[0] * weights[0][..., None] + pictures[1] * weights[1][..., None]) / total
     difference = np.abs(pictures[0] - pictures[1]).max(2)
     return picture, np.minimum(np.maximum(*visible), 1.0) / (1 + difference / AGREEMENT)
-
-

@@ -36,18 +36,14 @@ def spans(length: int, tile: int, overlap: int) -> Iterator[tuple[int, int]]:
         start += step
 
 
-def run_tiled(
-    run: Callable[[slice, slice], Tensor], height: int, width: int, tile: int, overlap: int
-) -> Tensor:
+def run_tiled(run: Callable[[slice, slice], Tensor], height: int, width: int, tile: int, overlap: int) -> Tensor:
     """Join run(rows, columns), tensors ... h w float32, over all tiles of a frame; overlaps are blended linearly."""
     total: Tensor | None = None
     weights = torch.zeros(height, width)
     for top, bottom in spans(height, tile, overlap):
         for left, right in spans(width, tile, overlap):
             part = run(slice(top, bottom), slice(left, right)).cpu()
-            weight = torch.outer(
-                _ramp(top, bottom, height, overlap), _ramp(left, right, width, overlap)
-            )
+            weight = torch.outer(_ramp(top, bottom, height, overlap), _ramp(left, right, width, overlap))
             if total is None:
                 total = torch.zeros(*part.shape[:-2], height, width)
             total[..., top:bottom, left:right] += part * weight

@@ -89,9 +89,7 @@ class WindowAttention(nn.Module):
     def _bias(self, T: int) -> Tensor:
         """Learned bias by relative place in time and space, heads x S x S."""
         m, device = self.window, self.position_bias.device
-        t, y, x = torch.meshgrid(
-            *(torch.arange(n, device=device) for n in (T, m, m)), indexing="ij"
-        )
+        t, y, x = torch.meshgrid(*(torch.arange(n, device=device) for n in (T, m, m)), indexing="ij")
         place = torch.stack([t, y, x]).flatten(1)
         offset = place[:, :, None] - place[:, None, :]
         return self.position_bias[:, offset[0] + self.max_frames - 1, offset[1] + m - 1, offset[2] + m - 1]

@@ -26,7 +26,9 @@ def load_model(model: str | Path) -> FramemendModel:
     folder = model_folder(model)
     logging.disable_progress_bar()
     try:
-        return FramemendModel.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype="float32").eval()
+        return FramemendModel.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, dtype="float32"
+        ).eval()
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"cannot load the model in {folder}: {reason}") from error

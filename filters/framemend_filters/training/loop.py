@@ -77,7 +77,11 @@ class Run:
         self._slices = layout(WindowShape(config.frames, config.radius, config.neighbours))
 
     def train(
-        self, keeper: PoolKeeper, validation: ValidationSet | None, minutes: float | None, report: Callable[[Status], None]
+        self,
+        keeper: PoolKeeper,
+        validation: ValidationSet | None,
+        minutes: float | None,
+        report: Callable[[Status], None],
     ) -> None:
         """Train until the recipe's steps are done, `minutes` have passed or the process is interrupted; then save."""
         started = time.monotonic()

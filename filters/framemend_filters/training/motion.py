@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def camera_over_still(
-    still: NDArray[np.uint8], length: int, edge: int, rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def camera_over_still(still: NDArray[np.uint8], length: int, edge: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """A clip (length edge edge 3 uint8) seen by a camera that moves over `still` (H W 3 uint8).
 
     Speeds go from standing to about 6 samples a frame; zoom, rotation and perspective are slight, a shake lies on top.

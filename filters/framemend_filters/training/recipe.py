@@ -21,6 +21,7 @@ class Recipe:
     pool: windows ready at a time; reuse: how often each is used on average. rate: peak learning rate, after `warmup`
     steps; from `decay_from` (share of the steps) on it falls to `rate_end` times that along a cosine.
     ema: decay of the running mean of the weights, which is what is kept. stills: share of windows from stills.
+    hole_reach: frames on both sides that holes may borrow from.
     hole_weight, error_weight: weights in the loss of samples in holes and of the predicted error.
     model: settings of FramemendConfig for a start from nothing.
     """
@@ -40,6 +41,7 @@ class Recipe:
     clip_norm: float = 1.0
     ema: float = 0.999
     stills: float = 0.25
+    hole_reach: int = 10
     hole_weight: float = 0.5
     error_weight: float = 0.02
     seed: int = 2026
@@ -51,7 +53,7 @@ class Recipe:
 
 def pretrain() -> Recipe:
     """Masked, generative pretraining of `fast`."""
-    return Recipe(objective="pretrain", steps=6_000, decay_from=0.7, rate_end=0.2)
+    return Recipe(objective="pretrain", steps=4_000, decay_from=0.7, rate_end=0.2, hole_reach=6, reuse=8.0)
 
 
 def repair() -> Recipe:

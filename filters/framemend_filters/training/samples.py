@@ -16,9 +16,6 @@ from framemend_filters.training.hiding import hide
 from framemend_filters.training.motion import camera_over_still
 from framemend_filters.training.recipe import Recipe
 
-HOLE_REACH = 10
-"""Frames on both sides that holes may borrow from in training."""
-
 
 @dataclass(frozen=True)
 class WindowShape:
@@ -46,7 +43,7 @@ def make_sample(
     clips: numbers of the moving clips and of the stills in `source`.
     """
     rng = np.random.default_rng([recipe.seed, index, recipe.objective == "repair"])
-    reach = max(shape.radius, HOLE_REACH)
+    reach = max(shape.radius, recipe.hole_reach)
     length = shape.frames + 2 * reach
     edge = recipe.crop + 2 * recipe.margin
     clean = _cut_piece(source, clips, recipe, length, edge, rng)
@@ -65,17 +62,22 @@ def make_sample(
     frames = {i: damaged.frames[i].astype(np.float32) / 255 for i in range(first, last)}
     masks = {i: damaged.masks[i] for i in frames if damaged.masks[i].any()}
     aloud = rng.random() < 0.04  # stills: each frame alone
-    segments = [Segment(range(i, i + 1), range(i, i + 1)) for i in focus] if aloud else [Segment(focus, range(first, last))]
-    parts = [
-        align_segment(s, frames, masks, radius=shape.radius, neighbours=shape.neighbours) for s in segments
-    ]
+    segments = (
+        [Segment(range(i, i + 1), range(i, i + 1)) for i in focus] if aloud else [Segment(focus, range(first, last))]
+    )
+    parts = [align_segment(s, frames, masks, radius=shape.radius, neighbours=shape.neighbours) for s in segments]
     crop = slice(recipe.margin, recipe.margin + recipe.crop)
     target = clean[focus.start : focus.stop, crop, crop].astype(np.float32) / 255
     return Sample(_crop(_join(parts), crop), target, damaged.kind)
 
 
 def _cut_piece(
-    source: ClipSource, clips: tuple[list[int], list[int]], recipe: Recipe, length: int, edge: int, rng: np.random.Generator
+    source: ClipSource,
+    clips: tuple[list[int], list[int]],
+    recipe: Recipe,
+    length: int,
+    edge: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
     moving, stills = clips
     if stills and (not moving or rng.random() < recipe.stills):

@@ -15,7 +15,7 @@ from framemend_filters.engine.windows import Segment
 from framemend_filters.training.data import ClipSource
 from framemend_filters.training.pool import pack
 from framemend_filters.training.recipe import Recipe
-from framemend_filters.training.samples import HOLE_REACH, Sample, WindowShape, _crop
+from framemend_filters.training.samples import Sample, WindowShape, _crop
 
 TASKS = ("noise10", "noise20", "noise40", "h264", "blur", "clean", "box", "moving", "scratches", "lost")
 
@@ -32,7 +32,7 @@ class ValidationSet:
 def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: WindowShape) -> ValidationSet:
     """Two windows of every clip for each task; the same at every call."""
     records, noise, tasks = [], [], []
-    reach = max(shape.radius, HOLE_REACH)
+    reach = max(shape.radius, recipe.hole_reach)
     edge = recipe.crop + 2 * recipe.margin
     crop = slice(recipe.margin, recipe.margin + recipe.crop)
     for clip in clips:
@@ -55,9 +55,7 @@ def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: Windo
                 damaged, masks = _spoil(clean, task, rng, source)
                 given = {i: f.astype(np.float32) / 255 for i, f in enumerate(damaged)}
                 hidden = {i: m for i, m in enumerate(masks) if m.any()}
-                aligned = align_segment(
-                    segment, given, hidden, radius=shape.radius, neighbours=shape.neighbours
-                )
+                aligned = align_segment(segment, given, hidden, radius=shape.radius, neighbours=shape.neighbours)
                 target = clean[middle : middle + shape.frames, crop, crop].astype(np.float32) / 255
                 sample = Sample(_crop(aligned, crop), target, task)
                 records.append(pack(sample, shape))
@@ -84,7 +82,11 @@ def _spoil(clean: NDArray[np.uint8], task: str, rng: np.random.Generator, source
         return synthesis.gaussian_blur(clean, 1.5), masks
     if task == "box":
         height, width = clean.shape[1:3]
-        masks[:, height // 2 - height // 10 : height // 2 + height // 10, width // 2 - width // 12 : width // 2 + width // 12] = 255
+        masks[
+            :,
+            height // 2 - height // 10 : height // 2 + height // 10,
+            width // 2 - width // 12 : width // 2 + width // 12,
+        ] = 255
     elif task == "moving":
         masks = synthesis.moving_mask(clean.shape[:3], rng)
     elif task == "lost":

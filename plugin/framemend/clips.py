@@ -102,19 +102,17 @@ def codec_round_trip(frames: Frames, codec: Codec, quality: float, *, fps: int =
 
     encoder_name, options = _encoder(codec, quality)
     count, height, width = frames.shape[:3]
-    full = codec == "mjpeg"
     padded = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     encoder = av.CodecContext.create(encoder_name, "w")
     decoder = av.CodecContext.create(codec if codec in ("h264", "hevc", "mpeg4", "mjpeg") else "mpeg2video", "r")
     assert isinstance(encoder, av.VideoCodecContext) and isinstance(decoder, av.VideoCodecContext)
     encoder.width, encoder.height = padded.shape[2], padded.shape[1]
-    encoder.pix_fmt = "yuvj420p" if full else "yuv420p"
+    encoder.pix_fmt = "yuv420p"
     encoder.framerate, encoder.time_base = Fraction(fps), Fraction(1, fps)
     encoder.options = options
-    encoder.color_range = ColorRange.JPEG if full else ColorRange.MPEG
+    encoder.color_range = ColorRange.MPEG
     encoder.colorspace = Colorspace.ITU709
     encoder.thread_count = decoder.thread_count = 1
-    yuv_range = ColorRange.JPEG if full else ColorRange.MPEG
     into, back = VideoReformatter(), VideoReformatter()
 
     packets = []
@@ -124,7 +122,7 @@ def codec_round_trip(frames: Frames, codec: Codec, quality: float, *, fps: int =
             format=encoder.pix_fmt,
             dst_colorspace=Colorspace.ITU709,
             src_color_range=ColorRange.JPEG,
-            dst_color_range=yuv_range,
+            dst_color_range=ColorRange.MPEG,
             interpolation=_exact(),
         )
         frame.pts, frame.time_base = index, encoder.time_base
@@ -141,7 +139,7 @@ def codec_round_trip(frames: Frames, codec: Codec, quality: float, *, fps: int =
             frame,
             format="rgb24",
             src_colorspace=Colorspace.ITU709,
-            src_color_range=yuv_range,
+            src_color_range=ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
             interpolation=_exact(),
         )
@@ -158,8 +156,9 @@ def _encoder(codec: str, quality: float) -> tuple[str, dict[str, str]]:
     names = {"mpeg2": "mpeg2video", "mpeg4": "mpeg4", "mjpeg": "mjpeg"}
     if codec not in names:
         raise SettingError(f"no such codec: {codec}; known are h264, hevc, mpeg2, mpeg4, mjpeg")
-    # A bit rate no quantiser can reach, so that the rate control never leaves qmin = qmax.
-    return names[codec], {"qmin": f"{quality:g}", "qmax": f"{quality:g}", "b": "200000000"}
+    # A bit rate no quantiser can reach, so that the rate control never leaves qmin = qmax. "unofficial" lets mjpeg take
+    # limited range: swscale's full range shifts the mean of red and blue by a code.
+    return names[codec], {"qmin": f"{quality:g}", "qmax": f"{quality:g}", "b": "200000000", "strict": "unofficial"}
 
 
 def _exact() -> int:

@@ -44,19 +44,21 @@ def read_clip(path: str | Path, max_frames: int | None = None) -> Clip:
     if not path.is_file():
         raise InputNotFound(f"no such file: {path}")
     frames: list[Frames] = []
+    fps = Fraction(25)
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise InputError(f"{path} has no video stream")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            fps = Fraction(stream.average_rate or stream.guessed_rate or 25)
+            rate = stream.average_rate or stream.guessed_rate
+            fps = Fraction(rate.numerator, rate.denominator) if rate else fps
             to_rgb = rgb_reader()
             for frame in container.decode(stream):
                 if max_frames is not None and len(frames) >= max_frames:
                     break
                 frames.append(to_rgb(frame))
-    except av.FFmpegError as error:
+    except av.error.FFmpegError as error:
         if not frames:
             raise InputError(f"{path} cannot be decoded as video: {error.strerror or error}") from error
     if not frames:
@@ -85,7 +87,7 @@ def rgb_reader() -> Callable[[av.VideoFrame], Frames]:
             dst_color_range=ColorRange.JPEG,
             interpolation=_exact(),
         )
-        return rgb.to_ndarray()
+        return rgb.to_ndarray().astype(np.uint8, copy=False)
 
     return convert
 

@@ -1,0 +1,43 @@
+# Everything a person does here is one of these. Each sets up what it needs: a Python >= 3.12, .venv, the package.
+.PHONY: help demo test check build evaluate set-up clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.framemend-ready
+DATA ?= ../shared/data/test
+JSON ?= evaluation.json
+
+help:
+	@echo "make demo       repair a short damaged clip and show before and after"
+	@echo "make test       lint, type check and tests"
+	@echo "make check      lint and type check alone"
+	@echo "make build      wheel and source archive in dist/"
+	@echo "make evaluate   PSNR and SSIM of every task on the clips in DATA=$(DATA)"
+
+demo: set-up
+	@$(BIN)/python examples/demo.py
+
+test: check
+	@$(BIN)/python -m pytest
+
+check: set-up
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/pyright --pythonpath $(BIN)/python
+
+build: set-up
+	@$(BIN)/python -m hatchling build
+
+evaluate: set-up
+	@$(BIN)/framemend evaluate --data "$(DATA)" --json "$(JSON)"
+
+# vspipe does not start before `vapoursynth config` has noted this environment in the user's settings.
+set-up: $(READY)
+	@if $(BIN)/vapoursynth check-env | grep -q "NOT CONFIGURED"; then $(BIN)/vapoursynth config; fi
+
+$(READY): pyproject.toml
+	@test -x $(BIN)/python || { python=$$(.ci/find-python) && "$$python" -m venv $(VENV); }
+	@echo "installing framemend and what it needs into $(VENV) (some GB, most of it torch)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $(READY)
+
+clean:
+	rm -rf build dist demo .pytest_cache .ruff_cache

@@ -106,15 +106,15 @@ def to_rgb(planes: Sequence[Plane], fmt: PlaneFormat) -> Picture:
     scale, black = _luma_code(fmt)
     if fmt.family == "gray":
         luma = (planes[0].astype(np.float32) - np.float32(black)) * np.float32(1 / scale)
-        return cv2.merge([luma, luma, luma])
+        return _merged([luma, luma, luma])
     if fmt.family == "rgb":
-        samples = cv2.merge([np.ascontiguousarray(p, np.float32) for p in planes])
-        return cv2.transform(samples, _with_offset(np.eye(3) / scale, [black] * 3))
+        samples = _merged([np.ascontiguousarray(p, np.float32) for p in planes])
+        return _transformed(samples, _with_offset(np.eye(3) / scale, [black] * 3))
     chroma_scale, neutral = _chroma_code(fmt)
     luma = np.ascontiguousarray(planes[0], np.float32)
     chroma = [_upsample(p.astype(np.float32), fmt, height, width) for p in planes[1:]]
     from_codes = _yuv_to_rgb(fmt.matrix) / [scale, chroma_scale, chroma_scale]
-    return cv2.transform(cv2.merge([luma, *chroma]), _with_offset(from_codes, [black, neutral, neutral]))
+    return _transformed(_merged([luma, *chroma]), _with_offset(from_codes, [black, neutral, neutral]))
 
 
 def add_residual(planes: Sequence[Plane], fmt: PlaneFormat, repair: FrameRepair) -> list[Plane]:
@@ -132,15 +132,15 @@ def add_residual(planes: Sequence[Plane], fmt: PlaneFormat, repair: FrameRepair)
         return [p.copy() for p in planes]
     scale, _ = _luma_code(fmt)
     if fmt.family == "rgb":
-        changes = cv2.split(residual * np.float32(scale))
+        changes = _split(residual * np.float32(scale))
         return [_add(p, c, repair.touched, fmt) for p, c in zip(planes, changes, strict=True)]
     to_yuv = np.linalg.inv(_yuv_to_rgb(fmt.matrix))
     if fmt.family == "gray":
-        change = cv2.transform(residual, (to_yuv[:1] * scale).astype(np.float32))
+        change = _transformed(residual, to_yuv[:1] * scale)
         return [_add(planes[0], change, repair.touched, fmt)]
     chroma_scale, _ = _chroma_code(fmt)
     to_codes = to_yuv * [[scale], [chroma_scale], [chroma_scale]]
-    luma, *chroma = cv2.split(cv2.transform(residual, to_codes.astype(np.float32)))
+    luma, *chroma = _split(_transformed(residual, to_codes))
     touched = _touched_blocks(repair.touched, fmt)
     return [
         _add(planes[0], luma, repair.touched, fmt),
@@ -193,9 +193,22 @@ def _yuv_to_rgb(matrix: str) -> NDArray[np.float64]:
     return np.array([[1.0, 0.0, of_v], [1.0, -of_u * blue / green, -of_v * red / green], [1.0, of_u, 0.0]])
 
 
-def _with_offset(matrix: NDArray[np.float64], zero: Sequence[float]) -> NDArray[np.float32]:
+def _with_offset(matrix: NDArray[np.float64], zero: Sequence[float]) -> NDArray[np.float64]:
     """3 4, for cv2.transform: matrix @ (codes - zero)."""
-    return np.column_stack([matrix, -matrix @ np.asarray(zero)]).astype(np.float32)
+    return np.column_stack([matrix, -matrix @ np.asarray(zero)])
+
+
+def _transformed(picture: Picture, matrix: NDArray[np.float64]) -> Picture:
+    """Each sample's channels times the matrix, which may have a column of offsets."""
+    return np.asarray(cv2.transform(picture, matrix.astype(np.float32)), np.float32)
+
+
+def _merged(planes: Sequence[Picture]) -> Picture:
+    return np.asarray(cv2.merge(planes), np.float32)
+
+
+def _split(picture: Picture) -> list[Picture]:
+    return [np.asarray(plane, np.float32) for plane in cv2.split(picture)]
 
 
 # Chroma: up for the repair, down for its residual ---------------------------------------------------------------------
@@ -257,7 +270,7 @@ def _downsample(change: Picture, fmt: PlaneFormat) -> Picture:
             )
         kernel = _unblur(factor, first)
         shape = (1, -1) if axis == 1 else (-1, 1)
-        change = cv2.filter2D(total, -1, kernel.reshape(shape), borderType=cv2.BORDER_REPLICATE)
+        change = np.asarray(cv2.filter2D(total, -1, kernel.reshape(shape), borderType=cv2.BORDER_REPLICATE), np.float32)
     return change
 
 

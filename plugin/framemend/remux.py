@@ -1,0 +1,296 @@
+"""Writes the repaired video beside everything else of the input: streams, metadata, chapters and times as they were.
+
+The file is written under a temporary name in the folder of the output and gets its own name only when it is complete
+and its frames have been counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framemend_filters.errors import OutputError, SettingError
+
+from .encoders import Recipe, choose_pix_fmt, choose_recipe
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.container import OutputContainer
+    from av.stream import Stream
+
+    from .sources import VideoSource
+
+Note = Callable[[str], None]
+
+DISPLAY_MATRIX = "DISPLAYMATRIX"
+STALE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "DURATION", "duration"})
+"""Tags that tell of the input file and not of what is in it; the muxer writes its own."""
+STALE_PREFIXES = ("BPS", "NUMBER_OF_", "_STATISTICS")
+"""mkvmerge's statistics: true for the copied streams, not for a video that was encoded again."""
+
+CONTAINER_OPTIONS = {
+    "mpegts": {"mpegts_copyts": "1"},
+    "mp4": {"movflags": "+use_metadata_tags"},
+    "mov": {"movflags": "+use_metadata_tags"},
+}
+NO_DATA = frozenset({"mp4", "mov", "ipod", "nut", "webm", "avi", "flv", "ogv"})
+"""Containers that fail at the header when they are given a data or attachment stream."""
+
+
+@contextlib.contextmanager
+def finished_file(path: Path) -> Iterator[Path]:
+    """A temporary name in the folder of `path`: renamed to it when the block ends well, deleted otherwise.
+
+    Raises OutputError where the folder cannot be written to.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise OutputError(f"no such folder: {folder}; make it first")
+    temporary = folder / f".{path.stem[:100]}.{os.getpid()}.part{path.suffix}"
+    try:
+        temporary.touch()
+    except OSError as error:
+        raise OutputError(f"cannot write into {folder}: {error.strerror}") from error
+    try:
+        yield temporary
+        try:
+            temporary.replace(path)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class VideoTarget:
+    """The output file: takes repaired frames and passing packets in the order they come."""
+
+    def __init__(
+        self,
+        path: Path,
+        source: VideoSource,
+        *,
+        codec: str | None,
+        crf: float | None,
+        preset: str | None,
+        shown_as: Path,
+        note: Note,
+    ) -> None:
+        """path: the temporary file; shown_as: the name in messages; note: called with a line the person should read.
+
+        Raises SettingError where the container cannot hold what is asked, OutputError where it cannot be written.
+        """
+        import av
+
+        self._path, self._shown_as, self._source, self._note = path, shown_as, source, note
+        self._pts: list[int] = []
+        self._durations: list[int] = []
+        self._sent = 0
+        self._packets = 0
+        self._warned_duplicate = False
+        try:
+            self._output: OutputContainer = av.open(str(path), "w")
+        except (ValueError, av.error.FFmpegError) as error:
+            raise SettingError(
+                f"cannot tell the kind of file from the name {shown_as}; use .mp4, .mov, .mkv or .webm"
+            ) from error
+        try:
+            self._set_up(codec, crf, preset)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _set_up(self, codec: str | None, crf: float | None, preset: str | None) -> None:
+        import av
+
+        source, output = self._source, self._output
+        output.container_options.update(CONTAINER_OPTIONS.get(output.format.name, {}))
+        decoder = source.video.codec_context.codec
+        recipe = choose_recipe(
+            output,
+            decoder.canonical_name,
+            lossless=decoder.lossless and not decoder.lossy,
+            rgb=_is_rgb(source.first),
+            asked=codec,
+            crf=crf,
+            preset=preset,
+        )
+        self.pix_fmt = choose_pix_fmt(recipe, source.first)
+        self._streams: dict[int, Stream] = {}
+        for stream in source.container.streams:
+            if stream.index == source.video.index:
+                self._video = self._add_video(recipe)
+            else:
+                self._add_copy(stream)
+        output.metadata.update(_fresh(source.container.metadata))
+        chapters = source.container.chapters()
+        if chapters:
+            output.set_chapters(chapters)
+        try:
+            output.start_encoding()
+        except (av.error.FFmpegError, ValueError) as error:
+            size = f"{source.first.width}x{source.first.height} {self.pix_fmt}"
+            why = getattr(error, "strerror", None) or str(error)
+            raise OutputError(
+                f"{recipe.encoder} in {output.format.name} does not take this video ({size}): {why}; try another --codec or .mkv"
+            ) from error
+        self._say_where_times_are_rounded()
+
+    def _add_video(self, recipe: Recipe):
+        source, first = self._source, self._source.first
+        template = source.video.codec_context
+        rate = source.rate or Fraction(25)
+        video = self._output.add_stream(recipe.encoder, rate=rate, options=recipe.options_for(self.pix_fmt))
+        context = video.codec_context
+        context.width, context.height, context.pix_fmt = first.width, first.height, self.pix_fmt
+        context.time_base = 1 / rate  # frames are numbered for the encoder; their own times are put on its packets
+        video.time_base = source.time_base
+        if source.video.sample_aspect_ratio:
+            context.sample_aspect_ratio = source.video.sample_aspect_ratio
+        context.color_range = first.color_range or template.color_range
+        context.color_primaries = first.color_primaries
+        context.color_trc = first.color_trc
+        context.colorspace = first.colorspace
+        context.chroma_sample_location = first.chroma_location
+        context.thread_type = "AUTO"
+        matrix = _display_matrix(first)
+        if matrix is not None:
+            video.set_display_matrix(matrix)
+        video.disposition = source.video.disposition
+        tags = _fresh(source.video.metadata)
+        video.metadata.update({key: value for key, value in tags.items() if not key.startswith(STALE_PREFIXES)})
+        return video
+
+    def _add_copy(self, stream: Stream) -> None:
+        kind = self._output.format.name
+        name = stream.codec_context.name if stream.codec_context is not None else stream.type
+        if stream.type in ("data", "attachment") and kind in NO_DATA:
+            if "timecode" not in stream.metadata:  # the muxer writes that one itself, from the video's metadata
+                self._note(f"{kind} cannot hold stream {stream.index} ({name}); it is left out")
+            return
+        try:
+            copy = self._output.add_stream_from_template(stream)
+        except ValueError:
+            self._note(f"{kind} cannot hold stream {stream.index} ({stream.type}, {name}); it is left out")
+            return
+        copy.metadata.update(_fresh(stream.metadata))
+        copy.disposition = stream.disposition
+        self._streams[stream.index] = copy
+
+    def copy(self, packet: Packet) -> None:
+        """Pass a packet of another stream on, byte by byte."""
+        stream = self._streams.get(packet.stream_index)
+        if stream is None or stream.type == "attachment":
+            return
+        packet.stream = stream
+        self._mux(packet)
+
+    def write(self, frame: VideoFrame, pts: int | None, duration: int) -> None:
+        """Encode a frame in `pix_fmt`, shown at `pts` for `duration`, both in ticks of the source; pts None: right after
+        the frame before."""
+        if self._pts and (pts is None or pts <= self._pts[-1]):
+            if pts is not None and not self._warned_duplicate:
+                self._note(f"frame {self._sent} has a time at or before that of the frame before; moved behind it")
+                self._warned_duplicate = True
+            pts = self._pts[-1] + (1 if pts is not None else max(1, self._durations[-1]))
+        self._pts.append(pts or 0)
+        self._durations.append(duration)
+        frame.pts, frame.time_base = self._sent, self._video.codec_context.time_base
+        self._sent += 1
+        self._encode(frame)
+
+    def finish(self) -> None:
+        """Flush the encoder, close the file and count its frames. Raises OutputError where some are missing."""
+        import av
+
+        self._encode(None)
+        try:
+            self._output.close()
+        except av.error.FFmpegError as error:
+            raise self._failure(error) from error
+        with av.open(str(self._path)) as written:
+            video = next(s for s in written.streams.video if s.codec_context is not None)
+            found = sum(packet.size > 0 for packet in written.demux(video))
+        if found != self._sent:
+            raise OutputError(f"{self._shown_as} holds {found} frames after writing {self._sent}; it is not kept")
+
+    def abandon(self) -> None:
+        """Close the file, whatever state it is in."""
+        with contextlib.suppress(Exception):
+            self._output.close()
+
+    def _encode(self, frame: VideoFrame | None) -> None:
+        import av
+
+        try:
+            packets = self._video.encode(frame)
+        except av.error.FFmpegError as error:
+            raise self._failure(error) from error
+        for packet in packets:
+            self._stamp(packet)
+            self._mux(packet)
+
+    def _stamp(self, packet: Packet) -> None:
+        """Give a packet the time of its frame: the encoder counted frames.
+
+        Decoding times are the presentation times in rising order, as many frames earlier as the encoder reorders.
+        """
+        assert packet.pts is not None
+        number = packet.pts
+        order = packet.dts if packet.dts is not None else number
+        if order >= 0:
+            dts = self._pts[order]
+        else:
+            dts = self._pts[0] + order * max(1, self._typical_duration())
+        packet.pts, packet.dts = self._pts[number], dts
+        packet.duration = self._durations[number]
+        packet.time_base = self._source.time_base
+
+    def _typical_duration(self) -> int:
+        if self._durations[0]:
+            return self._durations[0]
+        rate = self._source.rate
+        return round(1 / rate / self._source.time_base) if rate else 1
+
+    def _mux(self, packet: Packet) -> None:
+        import av
+
+        try:
+            self._output.mux_one(packet)
+        except av.error.FFmpegError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> OutputError:
+        why = getattr(error, "strerror", None) or str(error)
+        return OutputError(f"cannot write {self._shown_as}: {why}")
+
+    def _say_where_times_are_rounded(self) -> None:
+        """Matroska counts milliseconds and avi frames; times between are rounded, and that is said once."""
+        theirs = self._video.time_base
+        if theirs and (self._source.time_base / Fraction(theirs.numerator, theirs.denominator)).denominator != 1:
+            self._note(
+                f"{self._output.format.name} keeps times to {theirs.numerator}/{theirs.denominator} s; they are rounded to that"
+            )
+
+
+def _is_rgb(frame: VideoFrame) -> bool:
+    from .frames import LAYOUTS
+
+    return LAYOUTS[frame.format.name].family == "rgb"
+
+
+def _fresh(tags: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if key not in STALE_TAGS}
+
+
+def _display_matrix(frame: VideoFrame) -> list[int] | None:
+    """The nine numbers that turn or mirror the picture on display, None where there are none."""
+    import numpy as np
+
+    for side in frame.side_data.values():
+        if side.type.name == DISPLAY_MATRIX:
+            return np.frombuffer(bytes(side), "<i4")[:9].tolist()
+    return None

@@ -1,0 +1,237 @@
+"""Reads a video file: its frames decoded in order, the packets of everything else untouched, and how much was lost."""
+
+from __future__ import annotations
+
+import shlex
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from framemend_filters.errors import InputError, InputNotFound
+
+from .frames import tabled
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.container import InputContainer
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+ATTACHED_PICTURE = 0x0400
+"""ffmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover, not the video."""
+
+
+@dataclass
+class Losses:
+    """What a damaged file did not give."""
+
+    packets: int = 0
+    """Video packets that the decoder refused."""
+    concealed: int = 0
+    """Frames that the decoder marks as damaged; they are repaired like the others."""
+    missing: int = 0
+    """Frames that the file promises and does not hold."""
+    broke_off: str = ""
+    """Why reading ended before the end of the file."""
+
+    def __bool__(self) -> bool:
+        return bool(self.packets or self.concealed or self.missing or self.broke_off)
+
+    def __str__(self) -> str:
+        parts = []
+        if self.packets or self.missing:
+            lost = max(self.packets, self.missing)
+            parts.append(f"{lost} {'frame' if lost == 1 else 'frames'} lost")
+        if self.packets:
+            parts.append(f"{self.packets} packets could not be decoded")
+        if self.concealed:
+            parts.append(f"{self.concealed} damaged frames were decoded as well as they could be")
+        if self.broke_off:
+            parts.append(f"reading ended early: {self.broke_off}")
+        return ", ".join(parts)
+
+
+class VideoSource:
+    """A video file open for reading; a context manager.
+
+    video: the stream to repair, the first one that is not a cover picture; others: all other streams; passing: their
+    packets, in the order of the file, as far as `frames` has read: take them out as you go; first: the first frame;
+    given_pix_fmt: what the decoder gave, before it was brought into a format that frames.py knows.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Raises InputNotFound, and InputError where there is no video in it or nothing decodes."""
+        import av
+
+        self.path = Path(path)
+        self.losses = Losses()
+        self.passing: deque[Packet] = deque()
+        self._discarded = 0
+        self._ends: dict[int, Fraction] = {}
+        if not self.path.exists():
+            raise InputNotFound(f"no such file: {path}")
+        if self.path.is_dir():
+            raise InputError(f"{path} is a folder; give a video file or a picture")
+        try:
+            self.container: InputContainer = av.open(str(path))
+        except av.error.FFmpegError as error:
+            raise InputError(f"{path} is not a video that can be read: {error.strerror}") from error
+        try:
+            self.video = self._find_video()
+            self.others: list[Stream] = [s for s in self.container.streams if s.index != self.video.index]
+            self._frames = self._decode()
+            first = self._first_frame()
+            self.given_pix_fmt = first.format.name
+            self._shape = _shape(first)
+            self.first: VideoFrame = self._prepared(first, 0)
+        except BaseException:
+            self.container.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._frames.close()
+        self.container.close()
+
+    @property
+    def num_frames(self) -> int | None:
+        """Frames that the file says it holds, None where it does not say. A truncated file holds fewer."""
+        if self.video.frames:
+            return self.video.frames
+        rate = self.rate
+        seconds = _duration_tag(self.video.metadata.get("DURATION", ""))
+        if seconds is None and self.video.duration and self.video.time_base:
+            seconds = self.video.duration * _fraction(self.video.time_base)
+        return round(seconds * rate) if seconds and rate else None
+
+    @property
+    def rate(self) -> Fraction | None:
+        """Frames a second, on average."""
+        rate = self.video.average_rate or self.video.guessed_rate
+        return _fraction(rate) if rate else None
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds of one tick of the frames' pts."""
+        return _fraction(self.video.time_base or self.first.time_base)
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """Every frame that decodes, once, in order of presentation, in a format of frames.LAYOUTS. Fills `passing` and `losses` on the way.
+
+        Raises InputError for interlaced frames, and where the size or pixel format changes in mid-stream.
+        """
+        yield self.first
+        count = 0
+        for count, frame in enumerate(self._frames, 1):
+            yield self._prepared(frame, count)
+        self.losses.missing = self._count_missing(count + 1)
+
+    def _count_missing(self, found: int) -> int:
+        """Frames that the file's index, or its duration in Matroska, promises beyond those found."""
+        if self.video.frames:
+            return max(0, self.video.frames - self._discarded - found)
+        if "matroska" not in self.container.format.name or not self.rate:
+            return 0
+        own = _duration_tag(self.video.metadata.get("DURATION", ""))
+        if own is not None:
+            return max(0, round((own - self._ends.get(self.video.index, own)) * self.rate))
+        if self.container.duration is None or not self._ends:
+            return 0
+        return max(0, round((Fraction(self.container.duration, 10**6) - max(self._ends.values())) * self.rate))
+
+    def _prepared(self, frame: VideoFrame, number: int) -> VideoFrame:
+        if frame.interlaced_frame:
+            name = shlex.quote(str(self.path))
+            raise InputError(
+                f"{self.path} is interlaced (frame {number}); deinterlace it first: "
+                f"ffmpeg -i {name} -map 0 -vf bwdif=mode=send_frame -c:v ffv1 -c:a copy deinterlaced.mkv"
+            )
+        if _shape(frame) != self._shape:
+            raise InputError(
+                f"{self.path} changes from {self._shape} to {_shape(frame)} at frame {number}; split it there first"
+            )
+        if frame.is_corrupt:
+            self.losses.concealed += 1
+        return tabled(frame)
+
+    def _find_video(self) -> VideoStream:
+        streams = self.container.streams.video
+        if not streams:
+            kinds = ", ".join(sorted({s.type for s in self.container.streams})) or "nothing"
+            raise InputError(f"{self.path} has no video stream; it holds {kinds}")
+        moving = [s for s in streams if not int(s.disposition) & ATTACHED_PICTURE]
+        if not moving:
+            raise InputError(f"{self.path} has no video stream, only a cover picture")
+        return moving[0]
+
+    def _first_frame(self) -> VideoFrame:
+        frame = next(self._frames, None)
+        if frame is None:
+            why = f" ({self.losses})" if self.losses else ""
+            raise InputError(f"{self.path} holds no frame that can be decoded{why}")
+        return frame
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        import av
+
+        if self.video.codec_context is None:
+            raise InputError(f"{self.path}: there is no decoder for its video")
+        for packet in self._packets():
+            self._note(packet)
+            if packet.stream_index != self.video.index:
+                if packet.size:
+                    self.passing.append(packet)
+                continue
+            try:
+                yield from packet.decode()
+            except av.error.FFmpegError:
+                self.losses.packets += 1
+
+    def _note(self, packet: Packet) -> None:
+        if packet.pts is not None and packet.time_base:
+            end = (packet.pts + (packet.duration or 0)) * _fraction(packet.time_base)
+            self._ends[packet.stream_index] = max(end, self._ends.get(packet.stream_index, end))
+        if packet.is_discard and packet.stream_index == self.video.index:
+            self._discarded += 1
+
+    def _packets(self) -> Iterator[Packet]:
+        """All packets of the file, then an empty one that empties the decoder, also where reading breaks off."""
+        import av
+
+        packets = self.container.demux()
+        try:
+            yield from packets
+        except av.error.FFmpegError as error:
+            self.losses.broke_off = error.strerror or str(error)
+            last = av.Packet()
+            last.stream = self.video
+            yield last
+
+
+def _shape(frame: VideoFrame) -> str:
+    return f"{frame.width}x{frame.height} {frame.format.name}"
+
+
+def _fraction(value) -> Fraction:
+    return Fraction(value.numerator, value.denominator)
+
+
+def _duration_tag(text: str) -> Fraction | None:
+    """Matroska's 00:01:02.500000000 in seconds."""
+    parts = text.split(":")
+    try:
+        return (
+            sum((Fraction(part) * 60**place for place, part in enumerate(reversed(parts))), Fraction(0))
+            if text
+            else None
+        )
+    except ValueError:
+        return None

@@ -1,0 +1,118 @@
+"""Repairs a single picture: PNG, JPEG, TIFF, WebP, BMP; 8 and 16 bits, grey, colour, with alpha; metadata kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framemend_filters.errors import InputError, InputNotFound, OutputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from framemend_filters.engine import Repairer
+
+    from .masks import MaskSource
+
+STILL_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
+SIXTEEN_BITS = frozenset({".png", ".tif", ".tiff"})
+WITH_ALPHA = frozenset({".png", ".tif", ".tiff", ".webp"})
+WITH_METADATA = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+LOSSLESS_WEBP = 101
+JPEG_QUALITY = 97
+
+
+def read_still(path: Path) -> tuple[NDArray, list]:
+    """A picture as it is stored, H W or H W C (blue first), uint8 or uint16, and its metadata for `write_still`.
+
+    Raises InputNotFound and InputError.
+    """
+    import cv2
+
+    if not path.exists():
+        raise InputNotFound(f"no such file: {path}")
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    metadata: list = [(), ()]
+    try:
+        if path.suffix.lower() in WITH_METADATA:
+            picture, *metadata = cv2.imdecodeWithMetadata(data, flags=cv2.IMREAD_UNCHANGED)
+        else:
+            picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise InputError(f"{path} is not a picture that can be read (png, jpg, tiff, webp and bmp can)")
+    picture = np.asarray(picture)
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path} has {picture.dtype} samples; pictures of 8 or 16 bits can be repaired")
+    return picture, metadata
+
+
+def repair_still(picture: NDArray, repairer: Repairer, masks: MaskSource | None) -> NDArray:
+    """The repaired picture, same shape and dtype; alpha is passed through."""
+    from .planes import PlaneFormat, add_residual, to_rgb
+
+    colours, alpha = _split(picture)
+    bits = 8 * picture.dtype.itemsize
+    fmt = PlaneFormat(family="gray" if len(colours) == 1 else "rgb", bits=bits, full_range=True)
+    mask = masks.mask_for(0, 0.0) if masks is not None else None
+    (repair,) = repairer.repair_stream([(to_rgb(colours, fmt), mask)])
+    repaired = add_residual(colours, fmt, repair)
+    if len(repaired) == 1 and alpha is None:
+        return repaired[0]
+    return np.dstack([*repaired[::-1], *([] if alpha is None else [alpha])])
+
+
+def write_still(path: Path, picture: NDArray, metadata: list, shown_as: Path, note: Callable[[str], None]) -> None:
+    """Write `picture` in the format of `path`'s suffix. What the format cannot hold is said through `note`."""
+    import cv2
+
+    suffix = path.suffix.lower()
+    if picture.dtype == np.uint16 and suffix not in SIXTEEN_BITS:
+        note(f"{suffix[1:]} holds 8 bits; the picture's 16 are rounded (png and tiff keep them)")
+        picture = ((picture.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    channels = 1 if picture.ndim == 2 else picture.shape[2]
+    if channels in (2, 4) and suffix not in WITH_ALPHA:
+        note(f"{suffix[1:]} holds no transparency; it is left out")
+        picture = picture[..., : channels - 1]
+    if channels == 2 and suffix in WITH_ALPHA:
+        picture = picture[..., [0, 0, 0, 1]]
+    picture = np.ascontiguousarray(picture)
+    parameters = {
+        ".jpg": [
+            cv2.IMWRITE_JPEG_QUALITY,
+            JPEG_QUALITY,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ],
+        ".webp": [cv2.IMWRITE_WEBP_QUALITY, LOSSLESS_WEBP],
+    }.get(suffix.replace("jpeg", "jpg"), [])
+    try:
+        if suffix in WITH_METADATA and len(metadata[0]):
+            done, data = cv2.imencodeWithMetadata(suffix, picture, *metadata, parameters)
+        else:
+            done, data = cv2.imencode(suffix, picture, parameters)
+    except cv2.error as error:
+        raise OutputError(f"cannot write {shown_as}: {' '.join(str(error).split())}") from error
+    if not done:
+        raise OutputError(f"cannot write {shown_as}: the picture could not be encoded")
+    try:
+        path.write_bytes(np.asarray(data).tobytes())
+    except OSError as error:
+        raise OutputError(f"cannot write {shown_as}: {error.strerror}") from error
+
+
+def _split(picture: NDArray) -> tuple[list[NDArray], NDArray | None]:
+    """Colour planes in the order R G B, or grey alone, and alpha."""
+    if picture.ndim == 2:
+        return [picture], None
+    channels = [np.ascontiguousarray(picture[..., c]) for c in range(picture.shape[2])]
+    if len(channels) < 3:
+        return channels[:1], channels[1] if len(channels) == 2 else None
+    return channels[2::-1], channels[3] if len(channels) == 4 else None

@@ -1,0 +1,151 @@
+"""Tiny clips made at run time by PyAV and ffmpeg, a tiny model, and the command line in this process."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+WIDTH, HEIGHT, FRAMES = 64, 48, 12
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an untrained model that repairs a tiny frame in milliseconds, and changes every sample a little."""
+    import torch
+
+    from framemend_filters.model import FramemendConfig, FramemendModel
+
+    torch.manual_seed(7)
+    config = FramemendConfig(frames=3, radius=2, neighbours=1, dims=[8, 8, 16], depth=1, heads=2)
+    folder = tmp_path_factory.mktemp("tiny-model")
+    FramemendModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def framemend(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run the command line: exit status, stdout and stderr."""
+    from framemend.cli import main
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+@pytest.fixture
+def repair(framemend, tiny_model) -> Callable[..., tuple[int, str, str]]:
+    """`framemend repair` with the tiny model on the CPU."""
+    return lambda *arguments: framemend("repair", *arguments, "--model", tiny_model, "--device", "cpu")
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Callable[..., None]:
+    """A real ffmpeg: `ffmpeg("-i", path, ...)`; fails the test when ffmpeg does."""
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    binary = imageio_ffmpeg.get_ffmpeg_exe()
+
+    def run(*arguments: object) -> None:
+        command = [binary, "-nostdin", "-hide_banner", "-loglevel", "error", "-y", *map(str, arguments)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    return run
+
+
+def moving_picture(index: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.float32]:
+    """Frame `index` of a slowly moving coloured pattern with a little noise: H W 3, 0..1."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    x = x + 1.5 * index
+    waves = [0.5 + 0.3 * np.sin(x / 5 + phase) * np.cos(y / (6 + phase)) for phase in range(3)]
+    noise = np.random.default_rng(index).normal(0, 0.03, (height, width, 3))
+    return np.clip(np.stack(waves, -1) + noise, 0, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def write_clip() -> Callable[..., Path]:
+    """Write a small clip with PyAV: `write_clip(path, codec="ffv1", pix_fmt="yuv420p", ...)`."""
+    return _write_clip
+
+
+def _write_clip(
+    path: Path,
+    *,
+    codec: str = "ffv1",
+    pix_fmt: str = "yuv420p",
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+    frames: int = FRAMES,
+    pts: Sequence[int] | None = None,
+    time_base: Fraction = Fraction(1, 25),
+    options: dict[str, str] | None = None,
+    sound: bool = False,
+    tags: dict[str, int] | None = None,
+    interlaced: bool = False,
+) -> Path:
+    import av
+
+    width, height = size
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=25, options=options or {})
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt, context.time_base = width, height, pix_fmt, time_base
+        stream.time_base = time_base
+        for name, value in (tags or {}).items():
+            setattr(context, name, value)
+        if interlaced:
+            context.flags |= 0x40000  # interlaced DCT: the encoder marks its frames
+        audio = output.add_stream("aac", rate=8000) if sound else None
+        if audio is not None:
+            audio.codec_context.layout = "mono"
+        for i in range(frames):
+            rgb = (moving_picture(i, width, height) * 255).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=pix_fmt)
+            for name, value in (tags or {}).items():
+                if name != "chroma_sample_location":
+                    setattr(frame, name, value)
+            frame.pts, frame.time_base = (pts[i] if pts else i), time_base
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+        if audio is not None:
+            wave = (np.sin(np.arange(8000 * frames // 25) / 9) * 8000).astype(np.int16)[None]
+            heard = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
+            heard.sample_rate, heard.pts = 8000, 0
+            for part in (heard, None):
+                output.mux(audio.encode(part))
+    return path
+
+
+@pytest.fixture(scope="session")
+def decode() -> Callable[[Path], list]:
+    """All frames of a file's first video stream, as PyAV gives them."""
+
+    def run(path: Path) -> list:
+        import av
+
+        with av.open(str(path)) as container:
+            return list(container.decode(container.streams.video[0]))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def packets() -> Callable[..., list[tuple[Fraction, bytes]]]:
+    """Time in seconds and bytes of every packet of the first stream of a kind: `packets(path, "audio")`."""
+
+    def run(path: Path, kind: str) -> list[tuple[Fraction, bytes]]:
+        import av
+
+        with av.open(str(path)) as container:
+            stream = next(s for s in container.streams if s.type == kind)
+            base = Fraction(stream.time_base.numerator, stream.time_base.denominator)
+            return [(p.pts * base, bytes(p)) for p in container.demux(stream) if p.size]
+
+    return run

@@ -1,0 +1,133 @@
+"""VapourSynth frames as arrays: what their properties say of colour and scenes, and RGB made when it is asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import vapoursynth as vs
+from numpy.typing import NDArray
+
+from framemend.planes import PlaneFormat, default_matrix, to_rgb
+from framemend_filters.errors import InputError
+
+# _Matrix (ITU-T H.273) to the names of planes.py. Left out: 0 and 2 say nothing about a YUV clip, 12 and 13 follow
+# primaries; all four count as untagged.
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 8: "ycgco", 9: "bt2020ncl", 10: "bt2020ncl"}
+_ICTCP = 14
+_CHROMA_LOCATIONS = ("left", "center", "topleft", "top", "bottomleft", "bottom")  # in the order of _ChromaLocation
+_FAMILIES = {vs.GRAY: "gray", vs.YUV: "yuv", vs.RGB: "rgb"}
+
+
+def plane_format(frame: vs.VideoFrame) -> PlaneFormat:
+    """How the frame's planes store colour: from its properties, else what zimg assumes for its family and size.
+
+    Raises InputError for a matrix that has no linear way to RGB.
+    """
+    form = frame.format
+    family = _FAMILIES[form.color_family]
+    matrix = _number(frame, "_Matrix", 2)
+    if family == "yuv" and matrix == _ICTCP:
+        raise InputError(
+            f"_Matrix is {matrix} (ICtCp), which is not linear in RGB; convert with resize to matrix 9 (BT.2020) first"
+        )
+    location = _number(frame, "_ChromaLocation", 0)
+    return PlaneFormat(
+        family=family,  # pyright: ignore[reportArgumentType]
+        bits=form.bits_per_sample,
+        sample="float" if form.sample_type == vs.FLOAT else "integer",
+        subsampling_w=form.subsampling_w,
+        subsampling_h=form.subsampling_h,
+        matrix=_MATRICES.get(matrix) or default_matrix(frame.width, frame.height),
+        full_range=_full_range(frame),
+        chroma_location=_CHROMA_LOCATIONS[location] if 0 <= location < len(_CHROMA_LOCATIONS) else "left",
+    )
+
+
+def planes_of(frame: vs.VideoFrame) -> list[NDArray[Any]]:
+    """The planes as arrays, H W each, that share the frame's memory: read-only unless the frame can be written."""
+    return [np.asarray(frame[plane]) for plane in range(frame.format.num_planes)]
+
+
+def check_progressive(index: int, frame: vs.VideoFrame) -> None:
+    """Raise InputError for a frame that holds two fields."""
+    fields = _number(frame, "_FieldBased", 0)
+    if fields in (1, 2):
+        order = "bottom" if fields == 1 else "top"
+        raise InputError(
+            f"frame {index} holds two fields (_FieldBased is {fields}, {order} field first); deinterlace the clip "
+            "first, or if it is progressive after all say so with std.SetFieldBased(0)"
+        )
+
+
+def scene_cuts(frames: Mapping[int, vs.VideoFrame]) -> frozenset[int]:
+    """Cuts that the frames' properties tell: i is a cut between frames i and i + 1."""
+    last = {i for i, frame in frames.items() if _number(frame, "_SceneChangeNext", 0)}
+    first = {i - 1 for i, frame in frames.items() if _number(frame, "_SceneChangePrev", 0)}
+    return frozenset(i for i in last | first if i in frames and i + 1 in frames)
+
+
+class RgbCache:
+    """RGB of the frames seen last, shared by neighbouring windows and bounded in bytes.
+
+    The lock guards the table alone: nothing is converted, and no frame requested, while it is held.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._used_bytes = 0
+        self._table: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def rgb(self, index: int, frame: vs.VideoFrame) -> NDArray[np.float32]:
+        """H W 3, 0..1, read-only, of the frame, which must be the same for the same index."""
+        with self._lock:
+            found = self._table.get(index)
+            if found is not None:
+                self._table.move_to_end(index)
+                return found
+        made = to_rgb(planes_of(frame), plane_format(frame))
+        made.flags.writeable = False  # shared by windows: a write would reach other frames' results
+        with self._lock:
+            if index not in self._table:
+                self._table[index] = made
+                self._used_bytes += made.nbytes
+            while self._used_bytes > self._limit_bytes:
+                self._used_bytes -= self._table.popitem(last=False)[1].nbytes
+        return made
+
+
+class RgbWindow(Mapping[int, NDArray[np.float32]]):
+    """The frames of a window by their index in the clip, each turned to RGB when it is looked up."""
+
+    def __init__(self, frames: Mapping[int, vs.VideoFrame], cache: RgbCache) -> None:
+        self._frames = frames
+        self._cache = cache
+
+    def __getitem__(self, index: int) -> NDArray[np.float32]:
+        return self._cache.rgb(index, self._frames[index])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+
+def _full_range(frame: vs.VideoFrame) -> bool:
+    """_Range is 1 for full (R74 on), the older _ColorRange 0 for full; untagged RGB is full, anything else limited."""
+    if "_Range" in frame.props:
+        return _number(frame, "_Range", 0) == 1
+    if "_ColorRange" in frame.props:
+        return _number(frame, "_ColorRange", 1) == 0
+    return frame.format.color_family == vs.RGB
+
+
+def _number(frame: vs.VideoFrame, name: str, default: int) -> int:
+    value = frame.props.get(name, default)
+    if isinstance(value, list):  # a property may hold several values: the first counts, as in VapourSynth's own filters
+        value = value[0] if value else default
+    return int(value) if isinstance(value, (int, float)) else default

@@ -39,6 +39,7 @@ def read_clip(path: str | Path, max_frames: int | None = None) -> Clip:
     Raises InputNotFound when there is no such file, InputError when it holds no video that can be decoded.
     """
     import av
+    from av.error import FFmpegError
 
     path = Path(path)
     if not path.is_file():
@@ -58,7 +59,7 @@ def read_clip(path: str | Path, max_frames: int | None = None) -> Clip:
                 if max_frames is not None and len(frames) >= max_frames:
                     break
                 frames.append(to_rgb(frame))
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         if not frames:
             raise InputError(f"{path} cannot be decoded as video: {error.strerror or error}") from error
     if not frames:

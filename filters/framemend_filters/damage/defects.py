@@ -25,7 +25,8 @@ def scratches(frames: Frames, rng: np.random.Generator, severity: float) -> tupl
         place, lean = rng.uniform(0, width), rng.normal(0, 0.015)
         sway = np.cumsum(rng.normal(0, 0.3 + height / 1000, count))
         thickness = max(1.0, rng.gamma(2.0, 0.5) * height / 270)
-        start, length = int(rng.integers(-count, count)), int(rng.integers(max(1, count // 4), 2 * count + 1))
+        length = int(rng.integers(max(1, count // 4), 2 * count + 1))
+        start = int(rng.integers(1 - length, count))
         tone, opacity = _tone(rng), float(np.clip(rng.uniform(0.3, 0.8) + 0.4 * severity, 0, 1))
         whole = rng.random() < 0.5
         for t in range(max(0, start), min(count, start + length)):

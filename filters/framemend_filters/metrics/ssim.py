@@ -51,7 +51,7 @@ def ssim_map(given: NDArray, reference: NDArray) -> NDArray[np.float32]:
     return (above / below).astype(np.float32)
 
 
-def _window(picture: NDArray[np.float32]) -> NDArray[np.float64]:
+def _window(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     margin = WINDOW // 2
-    smooth = cv2.GaussianBlur(picture.astype(np.float64), (WINDOW, WINDOW), SIGMA, borderType=cv2.BORDER_REFLECT)
-    return smooth[margin:-margin, margin:-margin]
+    smooth = cv2.GaussianBlur(picture, (WINDOW, WINDOW), SIGMA, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(smooth[margin:-margin, margin:-margin], np.float32)

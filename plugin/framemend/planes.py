@@ -43,8 +43,12 @@ CHROMA_LOCATIONS = {
     "bottom": ("middle", "last"),
 }
 """Where a chroma sample stands among the luma samples of its block: across, down."""
-INVERSE_TAPS = 4
+INVERSE_TAPS = 6
 """Taps on each side of the filter that undoes the blur of up and down; the next one would be under 0.001."""
+EDGE_COUNT = 10
+"""Chroma samples at each edge that the filters cannot reach: INVERSE_TAPS and the triangle's own."""
+DENSE_COUNT = 32
+"""Lines of up to this many chroma samples are inverted exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,39 +253,51 @@ def _upsample(chroma: Picture, fmt: PlaneFormat, height: int, width: int) -> Pic
 def _downsample(change: Picture, fmt: PlaneFormat) -> Picture:
     """A change at the size of luma as the change of the chroma plane that comes nearest to it once interpolated.
 
-    That is the adjoint of `_upsample` (a triangle around each chroma sample), then a short filter that undoes the blur
-    of up and down. Without it noise and edges would be left in chroma: the triangle alone halves the finest detail.
+    That is the least-squares inverse of `_upsample`: its adjoint, a triangle around each chroma sample, then a short
+    filter that undoes the blur of up and down. Without the latter noise and edges would be left in chroma: the triangle
+    alone halves the finest detail.
     """
     for axis, factor, first in _axes(fmt):
-        count = -(-change.shape[axis] // factor)
-        taps = [
-            (position, 1.0 - abs(position - first) / factor)
-            for position in range(int(np.floor(first - factor)) + 1, int(np.ceil(first + factor)))
-        ]
-        before = -taps[0][0]
-        after = (count - 1) * factor + taps[-1][0] + 1 - change.shape[axis]
-        pads = [(before, max(0, after)) if a == axis else (0, 0) for a in (0, 1)]
-        padded = np.pad(change, pads, mode="edge")
-        total = np.zeros([count if a == axis else change.shape[a] for a in (0, 1)], np.float32)
-        for position, weight in taps:
-            start = position + before
-            total += _along(padded, axis, slice(start, start + (count - 1) * factor + 1, factor)) * np.float32(
-                weight / factor
-            )
-        kernel = _unblur(factor, first)
-        shape = (1, -1) if axis == 1 else (-1, 1)
-        change = np.asarray(cv2.filter2D(total, -1, kernel.reshape(shape), borderType=cv2.BORDER_REPLICATE), np.float32)
+        size = change.shape[axis]
+        count = -(-size // factor)
+        if count <= DENSE_COUNT:
+            change = _along_times(change, axis, _inverse(count, size, factor, first))
+            continue
+        total = np.zeros([count if a == axis else n for a, n in enumerate(change.shape)], np.float32)
+        inner = _along(total, axis, slice(1, count - 2))
+        for position in range(int(np.floor(first - factor)) + 1, int(np.ceil(first + factor))):
+            start = factor + position
+            weight = (1 - abs(position - first) / factor) / factor
+            inner += _along(change, axis, slice(start, start + (count - 4) * factor + 1, factor)) * np.float32(weight)
+        kernel = _unblur(factor, first).reshape((-1, 1) if axis == 0 else (1, -1))
+        result = np.asarray(cv2.filter2D(total, -1, kernel), np.float32)
+        # Near the edge, where the filters lack neighbours, the rows of the exact inverse of a short line.
+        exact = _inverse(DENSE_COUNT, size - (count - DENSE_COUNT) * factor, factor, first)
+        reach = factor * DENSE_COUNT // 2
+        head, tail = exact[:EDGE_COUNT, :reach], exact[-EDGE_COUNT:, -reach:]
+        _along(result, axis, slice(0, EDGE_COUNT))[...] = _along_times(
+            _along(change, axis, slice(0, reach)), axis, head
+        )
+        _along(result, axis, slice(-EDGE_COUNT, None))[...] = _along_times(
+            _along(change, axis, slice(-reach, None)), axis, tail
+        )
+        change = result
     return change
+
+
+@lru_cache
+def _inverse(count: int, size: int, factor: int, first: float) -> NDArray[np.float32]:
+    """count size: least-squares inverse of interpolating `count` chroma samples to `size` luma samples on one line."""
+    place = np.clip((np.arange(size)[:, None] - first) / factor, 0, count - 1)
+    return np.linalg.pinv(np.maximum(0.0, 1.0 - np.abs(place - np.arange(count)))).astype(np.float32)
 
 
 @lru_cache
 def _unblur(factor: int, first: float) -> NDArray[np.float32]:
     """The middle of the inverse of up-then-down along one axis, as a symmetric filter with sum 1."""
-    count = 8 * INVERSE_TAPS + 1
-    up = np.maximum(0.0, 1.0 - np.abs(np.arange(count * factor)[:, None] - first - factor * np.arange(count)) / factor)
-    inverse = np.linalg.inv(up.T @ up / factor)
-    middle = count // 2
-    kernel = inverse[middle, middle - INVERSE_TAPS : middle + INVERSE_TAPS + 1]
+    middle = DENSE_COUNT // 2
+    inverse = _inverse(DENSE_COUNT, DENSE_COUNT * factor, factor, first).astype(np.float64)
+    kernel = (factor * inverse @ inverse.T)[middle, middle - INVERSE_TAPS : middle + INVERSE_TAPS + 1]
     return (kernel / kernel.sum()).astype(np.float32)
 
 
@@ -290,9 +306,16 @@ def _touched_blocks(touched: NDArray[np.bool_] | None, fmt: PlaneFormat) -> NDAr
     if touched is None:
         return None
     for axis, factor, _ in _axes(fmt):
-        starts = np.arange(0, touched.shape[axis], factor)
-        touched = np.logical_or.reduceat(touched, starts, axis=axis)
+        blocks = _along(touched, axis, slice(0, None, factor)).copy()
+        for phase in range(1, factor):
+            samples = _along(touched, axis, slice(phase, None, factor))
+            _along(blocks, axis, slice(0, samples.shape[axis]))[...] |= samples
+        touched = blocks
     return touched
+
+
+def _along_times(array: Picture, axis: int, matrix: NDArray[np.float32]) -> Picture:
+    return matrix @ array if axis == 0 else array @ matrix.T
 
 
 def _along(array: Plane, axis: int, span: slice) -> Plane:

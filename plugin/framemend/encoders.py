@@ -39,15 +39,15 @@ def _constant_quantiser(encoder: str, quantiser: int, **more: str) -> Recipe:
 
 
 RECIPES = (
-    Recipe(encoder="libx264", options={"crf": "16", "preset": "medium"}, crf="crf", preset="preset"),
-    Recipe(encoder="libx264rgb", options={"crf": "16", "preset": "medium"}, crf="crf", preset="preset"),
+    Recipe(encoder="libx264", options={"crf": "14", "preset": "medium"}, crf="crf", preset="preset"),
+    Recipe(encoder="libx264rgb", options={"crf": "14", "preset": "medium"}, crf="crf", preset="preset"),
     Recipe(
         encoder="libx265",
-        options={"crf": "16", "preset": "medium", "x265-params": "log-level=error"},
+        options={"crf": "14", "preset": "medium", "x265-params": "log-level=error"},
         crf="crf",
         preset="preset",
     ),
-    Recipe(encoder="libsvtav1", options={"crf": "18", "preset": "6"}, crf="crf", preset="preset"),
+    Recipe(encoder="libsvtav1", options={"crf": "14", "preset": "6"}, crf="crf", preset="preset"),
     Recipe(
         encoder="libvpx-vp9",
         options={"crf": "16", "b": "0", "deadline": "good", "cpu-used": "2", "row-mt": "1"},
@@ -137,7 +137,9 @@ def choose_recipe(
         if not _holds(output, recipe.encoder):
             raise SettingError(f"{container} cannot hold {asked}; choose another --codec or another file extension")
         return _adjust(recipe, crf, preset)
-    wanted = [LIKE_INPUT.get(codec, "ffv1" if lossless else "libx264"), *OTHERWISE.get(container, _OTHERWISE)]
+    wanted = [LIKE_INPUT.get(codec, "libx264"), *OTHERWISE.get(container, _OTHERWISE)]
+    if lossless:
+        wanted[:1] = [LIKE_INPUT.get(codec, "ffv1"), "ffv1"]
     if rgb:  # ffmpeg has two names for x264
         wanted = ["libx264rgb" if name == "libx264" else name for name in wanted]
     for name in [*wanted, output.default_video_codec]:
@@ -184,7 +186,6 @@ ALSO_HELD = {
     "mpegts": ("h264", "hevc", "mpeg1video", "mpeg4"),
     "mpeg": ("mpeg1video", "mpeg2video", "h264"),
     "mxf": ("h264", "prores", "dnxhd"),
-    "matroska": ("utvideo", "huffyuv", "ffvhuff"),
 }
 """Codecs that a container takes although ffmpeg's table does not list them for it."""
 

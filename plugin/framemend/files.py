@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--codec", metavar="NAME", help="encoder of the video (default: like the input, visually lossless)"
     )
     group.add_argument(
-        "--crf", type=float, metavar="N", help="quality of the encoder, less is better (default: 16 for H.264)"
+        "--crf", type=float, metavar="N", help="quality of the encoder, less is better (default: 14 for H.264)"
     )
     group.add_argument("--preset", metavar="NAME", help="speed of the encoder (default: medium for H.264)")
     add_repair_options(parser)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from framemend_filters.errors import OutputError, SettingError
 
 from .encoders import Recipe, choose_pix_fmt, choose_recipe
+from .sources import sample_aspect_ratio
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -32,11 +33,10 @@ STALE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "en
 STALE_PREFIXES = ("BPS", "NUMBER_OF_", "_STATISTICS")
 """mkvmerge's statistics: true for the copied streams, not for a video that was encoded again."""
 
-CONTAINER_OPTIONS = {
-    "mpegts": {"mpegts_copyts": "1"},
-    "mp4": {"movflags": "+use_metadata_tags"},
-    "mov": {"movflags": "+use_metadata_tags"},
-}
+MOV_TAGS = frozenset(
+    ["title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "season_number", "episode_sort", "media_type", "hd_video", "gapless_playback", "compilation", "track", "disc", "creation_time", "location", "timecode"]
+)
+"""Tags that mp4 and mov have a place for; others need Apple's metadata keys, which fewer players read."""
 NO_DATA = frozenset({"mp4", "mov", "ipod", "nut", "webm", "avi", "flv", "ogv"})
 """Containers that fail at the header when they are given a data or attachment stream."""
 
@@ -89,8 +89,7 @@ class VideoTarget:
         self._pts: list[int] = []
         self._durations: list[int] = []
         self._sent = 0
-        self._packets = 0
-        self._warned_duplicate = False
+        self._noted_duplicate = self._noted_rounding = False
         try:
             self._output: OutputContainer = av.open(str(path), "w")
         except (ValueError, av.error.FFmpegError) as error:
@@ -107,7 +106,8 @@ class VideoTarget:
         import av
 
         source, output = self._source, self._output
-        output.container_options.update(CONTAINER_OPTIONS.get(output.format.name, {}))
+        tags = _fresh(source.container.metadata)
+        output.container_options.update(_container_options(output.format.name, tags))
         decoder = source.video.codec_context.codec
         recipe = choose_recipe(
             output,
@@ -118,6 +118,10 @@ class VideoTarget:
             crf=crf,
             preset=preset,
         )
+        if decoder.lossless and not decoder.lossy and av.Codec(recipe.encoder, "w").lossy and codec is None:
+            self._note(
+                f"the input is lossless; {recipe.encoder} in {output.format.name} is not (.mkv with FFV1 would be)"
+            )
         self.pix_fmt = choose_pix_fmt(recipe, source.first)
         self._streams: dict[int, Stream] = {}
         for stream in source.container.streams:
@@ -125,19 +129,20 @@ class VideoTarget:
                 self._video = self._add_video(recipe)
             else:
                 self._add_copy(stream)
-        output.metadata.update(_fresh(source.container.metadata))
+        self._output_kind = output.format.name
+        output.metadata.update(tags)
         chapters = source.container.chapters()
         if chapters:
             output.set_chapters(chapters)
         try:
             output.start_encoding()
         except (av.error.FFmpegError, ValueError) as error:
-            size = f"{source.first.width}x{source.first.height} {self.pix_fmt}"
             why = getattr(error, "strerror", None) or str(error)
+            kinds = [f"{recipe.encoder} {source.first.width}x{source.first.height} {self.pix_fmt}"]
+            kinds += [s.codec_context.name for s in self._streams.values() if s.codec_context is not None]
             raise OutputError(
-                f"{recipe.encoder} in {output.format.name} does not take this video ({size}): {why}; try another --codec or .mkv"
+                f"{output.format.name} or its encoders do not take {', '.join(kinds)} ({why}); try .mkv or another --codec"
             ) from error
-        self._say_where_times_are_rounded()
 
     def _add_video(self, recipe: Recipe):
         source, first = self._source, self._source.first
@@ -148,8 +153,8 @@ class VideoTarget:
         context.width, context.height, context.pix_fmt = first.width, first.height, self.pix_fmt
         context.time_base = 1 / rate  # frames are numbered for the encoder; their own times are put on its packets
         video.time_base = source.time_base
-        if source.video.sample_aspect_ratio:
-            context.sample_aspect_ratio = source.video.sample_aspect_ratio
+        if source.sample_aspect_ratio:
+            context.sample_aspect_ratio = source.sample_aspect_ratio
         context.color_range = first.color_range or template.color_range
         context.color_primaries = first.color_primaries
         context.color_trc = first.color_trc
@@ -166,7 +171,7 @@ class VideoTarget:
 
     def _add_copy(self, stream: Stream) -> None:
         kind = self._output.format.name
-        name = stream.codec_context.name if stream.codec_context is not None else stream.type
+        name = stream.codec_context.codec.canonical_name if stream.codec_context is not None else stream.type
         if stream.type in ("data", "attachment") and kind in NO_DATA:
             if "timecode" not in stream.metadata:  # the muxer writes that one itself, from the video's metadata
                 self._note(f"{kind} cannot hold stream {stream.index} ({name}); it is left out")
@@ -192,11 +197,13 @@ class VideoTarget:
         """Encode a frame in `pix_fmt`, shown at `pts` for `duration`, both in ticks of the source; pts None: right after
         the frame before."""
         if self._pts and (pts is None or pts <= self._pts[-1]):
-            if pts is not None and not self._warned_duplicate:
+            if pts is not None and not self._noted_duplicate:
                 self._note(f"frame {self._sent} has a time at or before that of the frame before; moved behind it")
-                self._warned_duplicate = True
+                self._noted_duplicate = True
             pts = self._pts[-1] + (1 if pts is not None else max(1, self._durations[-1]))
-        self._pts.append(pts or 0)
+        pts = pts or 0
+        self._note_rounding(pts)
+        self._pts.append(pts)
         self._durations.append(duration)
         frame.pts, frame.time_base = self._sent, self._video.codec_context.time_base
         self._sent += 1
@@ -213,9 +220,20 @@ class VideoTarget:
             raise self._failure(error) from error
         with av.open(str(self._path)) as written:
             video = next(s for s in written.streams.video if s.codec_context is not None)
-            found = sum(packet.size > 0 for packet in written.demux(video))
+            found = 0
+            for packet in written.demux(video):
+                if packet.size and not found:
+                    packet.decode()  # the first frame may know its aspect ratio where the container does not
+                found += packet.size > 0
+            ratio = sample_aspect_ratio(video)
         if found != self._sent:
             raise OutputError(f"{self._shown_as} holds {found} frames after writing {self._sent}; it is not kept")
+        wanted = self._source.sample_aspect_ratio
+        if wanted and wanted != (ratio or 1):
+            # PyAV cannot set the ratio of a stream, which Matroska asks for; most codecs carry it themselves
+            self._note(
+                f"{self._output_kind} does not say that samples are {wanted} as wide as high; some players need it said"
+            )
 
     def abandon(self) -> None:
         """Close the file, whatever state it is in."""
@@ -267,19 +285,26 @@ class VideoTarget:
         why = getattr(error, "strerror", None) or str(error)
         return OutputError(f"cannot write {self._shown_as}: {why}")
 
-    def _say_where_times_are_rounded(self) -> None:
-        """Matroska counts milliseconds and avi frames; times between are rounded, and that is said once."""
-        theirs = self._video.time_base
-        if theirs and (self._source.time_base / Fraction(theirs.numerator, theirs.denominator)).denominator != 1:
-            self._note(
-                f"{self._output.format.name} keeps times to {theirs.numerator}/{theirs.denominator} s; they are rounded to that"
-            )
+    def _note_rounding(self, pts: int) -> None:
+        """Matroska counts milliseconds and avi frames: where a time falls between, that is said once."""
+        tick = Fraction(self._video.time_base.numerator, self._video.time_base.denominator)
+        if not self._noted_rounding and (pts * self._source.time_base / tick).denominator != 1:
+            self._note(f"{self._output_kind} keeps times to {tick} s; they are rounded to that")
+            self._noted_rounding = True
 
 
 def _is_rgb(frame: VideoFrame) -> bool:
     from .frames import LAYOUTS
 
     return LAYOUTS[frame.format.name].family == "rgb"
+
+
+def _container_options(kind: str, tags: dict[str, str]) -> dict[str, str]:
+    if kind == "mpegts":
+        return {"mpegts_copyts": "1"}  # else all times are moved by 1.4 s
+    if kind in ("mp4", "mov") and not tags.keys() <= MOV_TAGS:
+        return {"movflags": "+use_metadata_tags"}
+    return {}
 
 
 def _fresh(tags: dict[str, str]) -> dict[str, str]:

@@ -123,6 +123,11 @@ class VideoSource:
         """Seconds of one tick of the frames' pts."""
         return _fraction(self.video.time_base or self.first.time_base)
 
+    @property
+    def sample_aspect_ratio(self) -> Fraction | None:
+        """Width over height of a sample, from the container, else from the video itself; None: not said."""
+        return sample_aspect_ratio(self.video)
+
     def frames(self) -> Iterator[VideoFrame]:
         """Every frame that decodes, once, in order of presentation, in a format of frames.LAYOUTS. Fills `passing` and `losses` on the way.
 
@@ -186,7 +191,7 @@ class VideoSource:
             raise InputError(f"{self.path}: there is no decoder for its video")
         for packet in self._packets():
             self._note(packet)
-            if packet.stream_index != self.video.index:
+            if packet.stream.index != self.video.index:  # stream_index is not set in the empty packets at the end
                 if packet.size:
                     self.passing.append(packet)
                 continue
@@ -214,6 +219,12 @@ class VideoSource:
             last = av.Packet()
             last.stream = self.video
             yield last
+
+
+def sample_aspect_ratio(video: VideoStream) -> Fraction | None:
+    """What the container says, else what the decoder found in the frames so far; None: neither says."""
+    ratio = video.sample_aspect_ratio or video.codec_context.sample_aspect_ratio
+    return _fraction(ratio) if ratio else None
 
 
 def _shape(frame: VideoFrame) -> str:

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from framemend_filters.errors import FramemendError
 
@@ -135,7 +135,7 @@ class _Terminated(BaseException):
     """SIGTERM arrived: unwinds like Ctrl-C, so that temporary files go."""
 
 
-def _turn_sigterm_into_an_exception() -> object:
+def _turn_sigterm_into_an_exception() -> Any:
     def handler(signum: int, frame: object) -> NoReturn:
         raise _Terminated
 

@@ -150,11 +150,12 @@ def choose_recipe(
 
 def _asked(name: str) -> Recipe:
     import av
+    from av.codec.codec import UnknownCodecError
 
     encoder = LIKE_INPUT.get(name, name)
     try:
         codec = av.Codec(encoder, "w")
-    except av.codec.codec.UnknownCodecError as error:
+    except UnknownCodecError as error:
         raise SettingError(f"no such encoder: {name}; try {', '.join(sorted(_BY_ENCODER))}") from error
     if codec.type != "video":
         raise SettingError(f"--codec {name} is for {codec.type}, not for video")
@@ -168,7 +169,7 @@ def _adjust(recipe: Recipe, crf: float | None, preset: str | None) -> Recipe:
             continue
         if option is None:
             raise SettingError(f"{name} means nothing to {recipe.encoder}; leave it out")
-        options[option] = f"{value:g}" if isinstance(value, float) else value
+        options[option] = value if isinstance(value, str) else f"{value:g}"
     return replace(recipe, options=options)
 
 
@@ -194,6 +195,7 @@ def choose_pix_fmt(recipe: Recipe, frame: VideoFrame) -> str:
     """The pixel format that the encoder gets: that of the frame, else one with the same samples in another order, else
     the one that loses least."""
     import av
+    from av.codec.codec import find_best_pix_fmt_of_list
 
     from .frames import LAYOUTS
 
@@ -208,5 +210,5 @@ def choose_pix_fmt(recipe: Recipe, frame: VideoFrame) -> str:
     )
     if twins and (layout.alpha is None or LAYOUTS[twins[0]].alpha is not None):
         return twins[0]
-    best, _ = av.codec.codec.find_best_pix_fmt_of_list(accepted, name, has_alpha=layout.alpha is not None)
+    best, _ = find_best_pix_fmt_of_list(accepted, name, has_alpha=layout.alpha is not None)
     return best.name if best is not None else accepted[0]

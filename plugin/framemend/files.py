@@ -98,6 +98,7 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> N
     from .remux import VideoTarget, finished_file
     from .sources import VideoSource
 
+    done = 0
     with VideoSource(args.input) as source:
         given, taken = source.given_pix_fmt, source.first.format.name
         if given != taken:

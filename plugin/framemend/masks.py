@@ -162,7 +162,7 @@ def _open(name: str) -> Masks:
 class _Still:
     """One picture for every frame."""
 
-    length = None
+    length: int | None = None
 
     def __init__(self, path: Path) -> None:
         self._mask = _read_picture(path)
@@ -179,7 +179,7 @@ class _Sequence:
             raise InputNotFound(f"no mask pictures in {name}; looked for {', '.join(sorted(PICTURES))}")
         self._name = name
         self._files = files
-        self.length = len(files)
+        self.length: int | None = len(files)
 
     def mask(self, index: int) -> NDArray[np.uint8]:
         if index >= len(self._files):
@@ -192,28 +192,29 @@ class _Video:
 
     def __init__(self, path: Path) -> None:
         import av
+        from av.error import FFmpegError
 
         self._path = path
         try:
             container = av.open(str(path))
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             raise InputError(f"mask {path} is neither a picture nor a video: {error.strerror}") from error
         if not container.streams.video:
             raise InputError(f"mask {path} has no video stream")
-        self.length = container.streams.video[0].frames or None
+        self.length: int | None = container.streams.video[0].frames or None
         self._frames = self._decode(container)
         self._index = -1
         self._current: NDArray[np.uint8] | None = None
 
     @staticmethod
     def _decode(container) -> Iterator[NDArray[np.uint8]]:
-        import av
+        from av.error import FFmpegError
 
         with container:
             try:
                 for frame in container.decode(container.streams.video[0]):
                     yield _snap(np.ascontiguousarray(frame.to_ndarray(format="rgb24")[:, :, 1]))
-            except av.error.FFmpegError:
+            except FFmpegError:
                 return  # what decodes is what there is; too few is reported where they run out
 
     def mask(self, index: int) -> NDArray[np.uint8]:

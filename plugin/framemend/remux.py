@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from framemend_filters.errors import OutputError, SettingError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.container import OutputContainer
     from av.stream import Stream
+    from av.video.stream import VideoStream
 
     from .sources import VideoSource
 
@@ -34,7 +35,36 @@ STALE_PREFIXES = ("BPS", "NUMBER_OF_", "_STATISTICS")
 """mkvmerge's statistics: true for the copied streams, not for a video that was encoded again."""
 
 MOV_TAGS = frozenset(
-    ["title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "season_number", "episode_sort", "media_type", "hd_video", "gapless_playback", "compilation", "track", "disc", "creation_time", "location", "timecode"]
+    [
+        "title",
+        "artist",
+        "album_artist",
+        "composer",
+        "album",
+        "date",
+        "comment",
+        "genre",
+        "copyright",
+        "grouping",
+        "lyrics",
+        "description",
+        "synopsis",
+        "show",
+        "episode_id",
+        "network",
+        "keywords",
+        "season_number",
+        "episode_sort",
+        "media_type",
+        "hd_video",
+        "gapless_playback",
+        "compilation",
+        "track",
+        "disc",
+        "creation_time",
+        "location",
+        "timecode",
+    ]
 )
 """Tags that mp4 and mov have a place for; others need Apple's metadata keys, which fewer players read."""
 NO_DATA = frozenset({"mp4", "mov", "ipod", "nut", "webm", "avi", "flv", "ogv"})
@@ -84,6 +114,7 @@ class VideoTarget:
         Raises SettingError where the container cannot hold what is asked, OutputError where it cannot be written.
         """
         import av
+        from av.error import FFmpegError
 
         self._path, self._shown_as, self._source, self._note = path, shown_as, source, note
         self._pts: list[int] = []
@@ -92,7 +123,7 @@ class VideoTarget:
         self._noted_duplicate = self._noted_rounding = False
         try:
             self._output: OutputContainer = av.open(str(path), "w")
-        except (ValueError, av.error.FFmpegError) as error:
+        except (ValueError, FFmpegError) as error:
             raise SettingError(
                 f"cannot tell the kind of file from the name {shown_as}; use .mp4, .mov, .mkv or .webm"
             ) from error
@@ -104,6 +135,7 @@ class VideoTarget:
 
     def _set_up(self, codec: str | None, crf: float | None, preset: str | None) -> None:
         import av
+        from av.error import FFmpegError
 
         source, output = self._source, self._output
         tags = _fresh(source.container.metadata)
@@ -136,7 +168,7 @@ class VideoTarget:
             output.set_chapters(chapters)
         try:
             output.start_encoding()
-        except (av.error.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             kinds = [f"{recipe.encoder} {source.first.width}x{source.first.height} {self.pix_fmt}"]
             kinds += [s.codec_context.name for s in self._streams.values() if s.codec_context is not None]
@@ -144,11 +176,13 @@ class VideoTarget:
                 f"{output.format.name} or its encoders do not take {', '.join(kinds)} ({why}); try .mkv or another --codec"
             ) from error
 
-    def _add_video(self, recipe: Recipe):
+    def _add_video(self, recipe: Recipe) -> VideoStream:
         source, first = self._source, self._source.first
         template = source.video.codec_context
         rate = source.rate or Fraction(25)
-        video = self._output.add_stream(recipe.encoder, rate=rate, options=recipe.options_for(self.pix_fmt))
+        video = cast(
+            "VideoStream", self._output.add_stream(recipe.encoder, rate=rate, options=recipe.options_for(self.pix_fmt))
+        )
         context = video.codec_context
         context.width, context.height, context.pix_fmt = first.width, first.height, self.pix_fmt
         context.time_base = 1 / rate  # frames are numbered for the encoder; their own times are put on its packets
@@ -212,11 +246,12 @@ class VideoTarget:
     def finish(self) -> None:
         """Flush the encoder, close the file and count its frames. Raises OutputError where some are missing."""
         import av
+        from av.error import FFmpegError
 
         self._encode(None)
         try:
             self._output.close()
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             raise self._failure(error) from error
         with av.open(str(self._path)) as written:
             video = next(s for s in written.streams.video if s.codec_context is not None)
@@ -241,11 +276,11 @@ class VideoTarget:
             self._output.close()
 
     def _encode(self, frame: VideoFrame | None) -> None:
-        import av
+        from av.error import FFmpegError
 
         try:
             packets = self._video.encode(frame)
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             raise self._failure(error) from error
         for packet in packets:
             self._stamp(packet)
@@ -274,11 +309,11 @@ class VideoTarget:
         return round(1 / rate / self._source.time_base) if rate else 1
 
     def _mux(self, packet: Packet) -> None:
-        import av
+        from av.error import FFmpegError
 
         try:
             self._output.mux_one(packet)
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> OutputError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -66,6 +66,7 @@ class VideoSource:
     def __init__(self, path: str | Path) -> None:
         """Raises InputNotFound, and InputError where there is no video in it or nothing decodes."""
         import av
+        from av.error import FFmpegError
 
         self.path = Path(path)
         self.losses = Losses()
@@ -78,7 +79,7 @@ class VideoSource:
             raise InputError(f"{path} is a folder; give a video file or a picture")
         try:
             self.container: InputContainer = av.open(str(path))
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             raise InputError(f"{path} is not a video that can be read: {error.strerror}") from error
         try:
             self.video = self._find_video()
@@ -184,8 +185,8 @@ class VideoSource:
             raise InputError(f"{self.path} holds no frame that can be decoded{why}")
         return frame
 
-    def _decode(self) -> Iterator[VideoFrame]:
-        import av
+    def _decode(self) -> Generator[VideoFrame]:
+        from av.error import FFmpegError
 
         if self.video.codec_context is None:
             raise InputError(f"{self.path}: there is no decoder for its video")
@@ -197,7 +198,7 @@ class VideoSource:
                 continue
             try:
                 yield from packet.decode()
-            except av.error.FFmpegError:
+            except FFmpegError:
                 self.losses.packets += 1
 
     def _note(self, packet: Packet) -> None:
@@ -210,11 +211,12 @@ class VideoSource:
     def _packets(self) -> Iterator[Packet]:
         """All packets of the file, then an empty one that empties the decoder, also where reading breaks off."""
         import av
+        from av.error import FFmpegError
 
         packets = self.container.demux()
         try:
             yield from packets
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             self.losses.broke_off = error.strerror or str(error)
             last = av.Packet()
             last.stream = self.video

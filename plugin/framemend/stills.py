@@ -95,7 +95,7 @@ def write_still(path: Path, picture: NDArray, metadata: list, shown_as: Path, no
     }.get(suffix.replace("jpeg", "jpg"), [])
     try:
         if suffix in WITH_METADATA and len(metadata[0]):
-            done, data = cv2.imencodeWithMetadata(suffix, picture, *metadata, parameters)
+            done, data = cv2.imencodeWithMetadata(suffix, picture, metadata[0], metadata[1], parameters)
         else:
             done, data = cv2.imencode(suffix, picture, parameters)
     except cv2.error as error:

@@ -1,4 +1,4 @@
-"""Tiny clips made at run time by PyAV and ffmpeg, a tiny model, and the command line in this process."""
+"""Tiny clips made at run time by PyAV and ffmpeg, and the command line in this process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,23 +15,6 @@ from numpy.typing import NDArray
 WIDTH, HEIGHT, FRAMES = 64, 48, 12
 RATE = 16000
 """Sound samples a second."""
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an untrained model that repairs a tiny frame in milliseconds, and changes every sample a little."""
-    import torch
-
-    from framemend_filters.model import FramemendConfig, FramemendModel
-
-    torch.manual_seed(7)
-    config = FramemendConfig(frames=3, radius=2, neighbours=1, dims=[8, 8, 16], depth=1, heads=2)
-    model = FramemendModel(config)
-    for parameter in model.parameters():  # its last layer starts at zero, which would repair nothing
-        parameter.data += 0.02 * torch.randn_like(parameter)
-    folder = tmp_path_factory.mktemp("tiny-model")
-    model.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture
@@ -99,13 +83,13 @@ def _write_clip(
 
     width, height = size
     with av.open(str(path), "w", container_options=container_options or {}) as output:
-        stream = output.add_stream(codec, rate=25, options=options or {})
+        stream: Any = output.add_stream(codec, rate=25, options=options or {})
         context = stream.codec_context
         context.width, context.height, context.pix_fmt, context.time_base = width, height, pix_fmt, time_base
         stream.time_base = time_base
         for name, value in (tags or {}).items():
             setattr(context, name, value)
-        audio = output.add_stream("mp2" if path.suffix == ".avi" else "aac", rate=RATE) if sound else None
+        audio: Any = output.add_stream("mp2" if path.suffix == ".avi" else "aac", rate=RATE) if sound else None
         if audio is not None:
             audio.codec_context.layout = "mono"
         for i in range(frames):
@@ -147,7 +131,7 @@ def packets() -> Callable[..., list[tuple[Fraction, bytes]]]:
         import av
 
         with av.open(str(path)) as container:
-            stream = next(s for s in container.streams if s.type == kind)
+            stream: Any = next(s for s in container.streams if s.type == kind)
             base = Fraction(stream.time_base.numerator, stream.time_base.denominator)
             return [(p.pts * base, bytes(p)) for p in container.demux(stream) if p.size]
 

@@ -83,7 +83,7 @@ def test_a_truncated_file_is_repaired_as_far_as_it_decodes(suffix, tmp_path, wri
 def test_packets_that_do_not_decode_are_counted(tmp_path, write_clip, decode, repair):
     import av
 
-    given = write_clip(tmp_path / "in.mkv", codec="png", pix_fmt="rgb24")
+    given = write_clip(tmp_path / "in.mov", codec="png", pix_fmt="rgb24")
     with av.open(str(given)) as container:
         sixth = [bytes(p) for p in container.demux(video=0) if p.size][5]
     given.write_bytes(given.read_bytes().replace(sixth, bytes(len(sixth))))
@@ -128,7 +128,7 @@ def test_models_that_cannot_be_used(tmp_path, clip, refused, tiny_model):
     assert status == 2 and "nonesuch" in err
     fake = tmp_path / "fake"
     fake.mkdir()
-    (fake / "config.json").write_text((tiny_model / "config.json").read_text())
+    (fake / "config.json").write_text(Path(tiny_model, "config.json").read_text())
     (fake / "pytorch_model.bin").write_bytes(b"\x80\x04pickle")
     status, err = refused(clip, tmp_path / "out.mkv", "--model", fake)
     assert status == 2 and "safetensors" in err

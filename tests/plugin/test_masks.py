@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from framemend_filters.errors import InputError, InputNotFound, SettingError
 SIZE = (32, 24)
 
 
-def opened(mask=None, rects=(), num_frames=None):
+def opened(mask=None, rects=(), num_frames=None) -> Any:
     return open_masks(argparse.Namespace(mask=mask and str(mask), rect=list(rects)), *SIZE, num_frames=num_frames)
 
 

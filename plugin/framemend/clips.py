@@ -101,7 +101,7 @@ def codec_round_trip(frames: Frames, codec: Codec, quality: float, *, fps: int =
     Deterministic: one thread, no container. Returns frames of the same shape.
     """
     import av
-    from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+    from av.video.reformatter import ChromaLocation, ColorRange, Colorspace, VideoReformatter
 
     encoder_name, options = _encoder(codec, quality)
     count, height, width = frames.shape[:3]
@@ -138,6 +138,8 @@ def codec_round_trip(frames: Frames, codec: Codec, quality: float, *, fps: int =
         raise InputError(f"{codec} gave back {len(decoded)} frames of {count}")
     out = np.empty_like(padded)
     for index, frame in enumerate(decoded):
+        # swscale put chroma in the middle of its four samples; decoders say "left", which would shift colours sideways
+        frame.chroma_location = ChromaLocation.CENTER
         rgb = back.reformat(
             frame,
             format="rgb24",

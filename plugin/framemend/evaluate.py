@@ -65,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the tables, write the JSON; 0 when done."""
+    from framemend.clips import read_clip
     from framemend.evaluation import TASKS
     from framemend.progress import Progress
     from framemend_filters.engine import RepairSettings
@@ -84,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     rows: list[Row] = []
     print(_heading(COLUMNS), flush=True)
-    with Progress(len(files) * len(tasks), "cases", args.quiet) as progress:
+    total = len(tasks) * sum(len(read_clip(file, args.frames).frames) for file in files)
+    with Progress(total, "evaluate", args.quiet) as progress:
         for row in _rows(files, tasks, holes, settings, args.frames, progress.update):
             rows.append(row)
             print(_line(row), flush=True)
@@ -112,12 +114,12 @@ def _rows(files, tasks, holes, settings, max_frames, update) -> Iterator[Row]:
                 print(f"framemend: {task} left out on {clip.name}: too short, or nothing is hidden", file=sys.stderr)
             else:
                 yield from measure_case(task, clip, case, repairers[case.masks is not None])
-            done += 1
+            done += len(clip.frames)
             update(done)
 
 
 def measure_case(task: str, clip: Clip, case: Case, repairer: Repairer) -> list[Row]:
-    """One row for each region that the case is measured on."""
+    """One row for each region that the case is measured on; hole tasks count frames that have a hole, no others."""
     from framemend.evaluation import measure
 
     results = {"input": case.given, "aligned mean": aligned_mean(case)}
@@ -127,9 +129,10 @@ def measure_case(task: str, clip: Clip, case: Case, repairer: Repairer) -> list[
     results["framemend"] = repaired(case, repairer)
     seconds = (time.perf_counter() - start) / len(case.given)
     rows = []
+    with_hole = slice(None) if case.masks is None else case.masks.any((1, 2))
     for region in case.regions:
-        inside = case.masks if region == "hole" else None
-        figures = {name: measure(frames, clip.frames, inside) for name, frames in results.items()}
+        inside = case.masks[with_hole] if region == "hole" and case.masks is not None else None
+        figures = {n: measure(frames[with_hole], clip.frames[with_hole], inside) for n, frames in results.items()}
         rows.append(Row(task, clip.name, region, len(case.given), case.reference_name, figures, seconds))
     return rows
 
@@ -172,7 +175,7 @@ def summary(rows: Sequence[Row]) -> str:
         if group[0].reference:
             cells[3] += f" ({group[0].reference})"
         gains = [row.figures["framemend"].psnr - row.figures["input"].psnr for row in group]
-        cells.append(f"{sum(gains) / len(gains):+.2f} ({min(gains):+.2f})")
+        cells.append(f"{sum(gains) / len(gains):+.2f} ({min(gains):+.2f})" if group[0].task != "clean" else "-")
         cells.append(f"{sum(row.seconds for row in group) / len(group):.2f}")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

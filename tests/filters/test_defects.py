@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from framemend_filters.damage import defects
 
 KINDS = [defects.scratches, defects.dust, defects.dropouts, defects.logo, defects.lost_frames]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from framemend_filters.errors import SettingError
 from framemend_filters.metrics import PSNR_LIMIT, mean_squared_error, psnr, ssim, ssim_map
 
@@ -49,11 +50,16 @@ def test_an_empty_mask_gives_no_figure() -> None:
 def test_ssim_of_constant_pictures(a: int, b: int) -> None:
     c1 = (0.01 * 255) ** 2
     expected = (2 * a * b + c1) / (a * a + b * b + c1)
-    assert ssim(np.full((20, 20, 3), a, np.uint8), np.full((20, 20, 3), b, np.uint8)) == pytest.approx(expected, abs=1e-5)
+    assert ssim(np.full((20, 20, 3), a, np.uint8), np.full((20, 20, 3), b, np.uint8)) == pytest.approx(
+        expected, abs=1e-5
+    )
 
 
 def test_ssim_is_that_of_the_paper_at_every_place() -> None:
-    a, b = _picture(2), np.clip(_picture(2).astype(int) + np.random.default_rng(3).integers(-40, 41, (24, 31, 3)), 0, 255)
+    a, b = (
+        _picture(2),
+        np.clip(_picture(2).astype(int) + np.random.default_rng(3).integers(-40, 41, (24, 31, 3)), 0, 255),
+    )
     b = b.astype(np.uint8)
     similar = ssim_map(a, b)
     assert similar.shape == (14, 21, 3)

@@ -1,0 +1,82 @@
+"""What is installed is what is here: weights, types and metadata are in the wheel, and the two packages keep apart."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    pytest.importorskip("hatchling", reason="hatchling builds the wheel; pip install 'framemend[test]'")
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_holds_the_weights_and_the_types(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    weights = {f"framemend_filters/weights/fast/{name}" for name in ("config.json", "model.safetensors")}
+    assert names >= weights | {"framemend/py.typed", "framemend_filters/py.typed"}
+    size = wheel.getinfo("framemend_filters/weights/fast/model.safetensors").file_size
+    assert 100_000 < size <= 8_000_000
+
+
+def test_the_wheel_holds_every_module_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    here = {str(p.relative_to(root)) for root in (ROOT / "plugin", ROOT / "filters") for p in root.rglob("*.py")}
+    there = {name for name in wheel.namelist() if name.endswith(".py")}
+    assert there == here
+    assert {name.split("/")[0] for name in wheel.namelist() if ".dist-info" not in name} == {
+        "framemend",
+        "framemend_filters",
+    }
+
+
+def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
+    import framemend
+
+    (name,) = [n for n in wheel.namelist() if n.endswith(".dist-info/METADATA")]
+    told = Parser().parsestr(wheel.read(name).decode())
+    assert (told["Name"], told["Version"]) == ("framemend", framemend.__version__)
+    assert told["License-Expression"] == "MIT"
+    entry = wheel.read(name.replace("METADATA", "entry_points.txt")).decode()
+    assert "framemend = framemend.cli:main" in entry
+
+
+def test_every_dependency_has_a_lower_bound() -> None:
+    assert [d for d in PROJECT["dependencies"] if ">=" not in d] == []
+
+
+@pytest.mark.slow
+def test_the_filters_know_no_host() -> None:
+    """Every module of framemend_filters, imported in a fresh process, loads neither PyAV, VapourSynth nor framemend."""
+    modules = sorted(
+        ".".join(p.relative_to(ROOT / "filters").with_suffix("").parts).removesuffix(".__init__")
+        for p in (ROOT / "filters").rglob("*.py")
+    )
+    code = (
+        f"import importlib, sys\nfor name in {modules!r}:\n    importlib.import_module(name)\n"
+        "print(sorted({'av', 'vapoursynth', 'framemend'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "filters")}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*")), ids=lambda p: p.name)
+def test_examples_are_small(path: Path) -> None:
+    assert path.is_dir() or path.stat().st_size < 1_000_000

@@ -118,12 +118,8 @@ class RgbWindow(Mapping[int, NDArray[np.float32]]):
 
 
 def _full_range(frame: vs.VideoFrame) -> bool:
-    """_Range is 1 for full (R74 on), the older _ColorRange 0 for full; untagged RGB is full, anything else limited."""
-    if "_Range" in frame.props:
-        return _number(frame, "_Range", 0) == 1
-    if "_ColorRange" in frame.props:
-        return _number(frame, "_ColorRange", 1) == 0
-    return frame.format.color_family == vs.RGB
+    """_Range is 1 for full; untagged RGB is full, anything else limited. The core turns the older _ColorRange into it."""
+    return _number(frame, "_Range", frame.format.color_family == vs.RGB) == 1
 
 
 def _number(frame: vs.VideoFrame, name: str, default: int) -> int:

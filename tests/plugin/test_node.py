@@ -29,7 +29,7 @@ Frames = list[list[NDArray[Any]]]
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_gives_what_the_engine_gives(name: str, tiny_model: Path) -> None:
-    clip = moving_clip(name, 4)
+    clip = moving_clip(name, 2)
     repaired = repair(clip, model=tiny_model, device="cpu")
     assert (repaired.format.id, repaired.width, repaired.height) == (clip.format.id, WIDTH, HEIGHT)
     assert (repaired.num_frames, repaired.fps) == (clip.num_frames, clip.fps)
@@ -39,14 +39,14 @@ def test_every_format_gives_what_the_engine_gives(name: str, tiny_model: Path) -
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_strength_zero_without_a_mask_changes_no_sample(name: str, tiny_model: Path) -> None:
-    clip = moving_clip(name, 4)
+    clip = moving_clip(name, 2)
     assert_equal(pictures(repair(clip, model=tiny_model, strength=0)), pictures(clip))
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_outside_the_mask_no_sample_of_any_plane_changes(name: str, tiny_model: Path) -> None:
-    clip = moving_clip(name, 5)
-    repaired = pictures(repair(clip, hole_clip(5), model=tiny_model, device="cpu"))
+    clip = moving_clip(name, 2)
+    repaired = pictures(repair(clip, hole_clip(2), model=tiny_model, device="cpu"))
     for given, made in zip(pictures(clip), repaired, strict=True):
         for before, after in zip(given, made, strict=True):
             kept = ~hole_of(before)
@@ -77,8 +77,7 @@ def test_a_mask_of_any_format_means_the_same(name: str, tiny_model: Path) -> Non
     assert_equal(pictures(repair(clip, other, model=tiny_model, device="cpu")), as_given)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("length", range(1, 18))
+@pytest.mark.parametrize(("length", "masked"), [*((n, False) for n in range(1, 18)), (1, True), (4, True), (12, True)])
 def test_any_length_forward_and_backward(length: int, masked: bool, tiny_model: Path) -> None:
     clip = moving_clip("GRAY8", length)
     node = repair(clip, hole_clip(length) if masked else None, model=tiny_model, device="cpu")

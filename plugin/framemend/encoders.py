@@ -102,6 +102,9 @@ LIKE_INPUT = {
 }
 """Codec of the input to encoder of the output; lossless ones that are missing go to FFV1, all others to H.264."""
 
+KEEPS_LOSSLESS = frozenset({"matroska", "avi", "nut"})
+"""Containers in which FFV1 plays."""
+
 OTHERWISE = {
     "mp4": ("libx264", "mpeg4"),
     "webm": ("libvpx-vp9",),
@@ -138,9 +141,9 @@ def choose_recipe(
             raise SettingError(f"{container} cannot hold {asked}; choose another --codec or another file extension")
         return _adjust(recipe, crf, preset)
     wanted = [LIKE_INPUT.get(codec, "libx264"), *OTHERWISE.get(container, _OTHERWISE)]
-    if lossless:
+    if lossless and container in KEEPS_LOSSLESS:
         wanted[:1] = [LIKE_INPUT.get(codec, "ffv1"), "ffv1"]
-    if rgb:  # ffmpeg has two names for x264
+    if rgb and codec == "h264":  # RGB within H.264 has an encoder of its own; few players show it, so not for others
         wanted = ["libx264rgb" if name == "libx264" else name for name in wanted]
     for name in [*wanted, output.default_video_codec]:
         if name in av.codecs_available and _holds(output, name):

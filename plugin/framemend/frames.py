@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 8: "ycgco", 9: "bt2020ncl", 10: "bt2020ncl"}
 """ffmpeg's AVColorSpace to the names of planes.py. Absent (0 and 2: untagged): guessed from the size."""
 
+BT709, BT601 = 1, 6
+
 CHROMA_LOCATIONS = {1: "left", 2: "center", 3: "topleft", 4: "top", 5: "bottomleft", 6: "bottom"}
 LIMITED_RANGE, FULL_RANGE = 1, 2
 """ffmpeg's AVColorRange."""
@@ -84,6 +86,11 @@ def _packed(order: str, bits: int) -> Layout:
 
 
 LAYOUTS: dict[str, Layout] = _table()
+
+
+def same_samples(one: str, other: str) -> bool:
+    """Whether samples move between two pixel formats unchanged: only their order and the room for alpha differ."""
+    return one == other or (one in LAYOUTS and other in LAYOUTS and LAYOUTS[one].kind == LAYOUTS[other].kind)
 
 
 @cache
@@ -176,7 +183,7 @@ def build_frame(source: VideoFrame, planes: Sequence[NDArray], pix_fmt: str) -> 
     from av import VideoFrame
 
     layout = LAYOUTS[source.format.name]
-    exact = pix_fmt in LAYOUTS and LAYOUTS[pix_fmt].kind == layout.kind
+    exact = same_samples(source.format.name, pix_fmt)
     target = pix_fmt if exact else source.format.name
     out, there = VideoFrame(source.width, source.height, target), LAYOUTS[target]
     for c, (place, samples) in enumerate(zip(there.places, planes, strict=True)):
@@ -190,20 +197,28 @@ def build_frame(source: VideoFrame, planes: Sequence[NDArray], pix_fmt: str) -> 
 
 def _converted(frame: VideoFrame, layout: Layout, pix_fmt: str) -> VideoFrame:
     """The frame in a pixel format of another depth, subsampling or family, with its tags."""
+    matrix, colour_range = matrix_and_range(frame, pix_fmt)
+    if not _becomes_yuv(layout, pix_fmt):
+        out = frame.reformat(format=pix_fmt)
+    else:
+        target = "ITU709" if matrix == BT709 else "ITU601"
+        out = frame.reformat(format=pix_fmt, dst_colorspace=target, src_color_range="JPEG", dst_color_range="MPEG")
+    _copy_tags(frame, out)
+    out.colorspace, out.color_range = matrix, colour_range
+    return out
+
+
+def matrix_and_range(frame: VideoFrame, pix_fmt: str) -> tuple[int, int]:
+    """ffmpeg's numbers for the matrix and the range of `frame` once `build_frame` has made it `pix_fmt`."""
     from .planes import default_matrix
 
-    becomes_yuv = layout.family == "rgb" and not (pix_fmt in LAYOUTS and LAYOUTS[pix_fmt].family == "rgb")
-    if not becomes_yuv:
-        out = frame.reformat(format=pix_fmt)
-        _copy_tags(frame, out)
-        return out
-    high = default_matrix(frame.width, frame.height) == "bt709"
-    out = frame.reformat(
-        format=pix_fmt, dst_colorspace="ITU709" if high else "ITU601", src_color_range="JPEG", dst_color_range="MPEG"
-    )
-    _copy_tags(frame, out)
-    out.colorspace, out.color_range = (1 if high else 6), LIMITED_RANGE
-    return out
+    if not _becomes_yuv(LAYOUTS[frame.format.name], pix_fmt):
+        return frame.colorspace, frame.color_range
+    return (BT709 if default_matrix(frame.width, frame.height) == "bt709" else BT601), LIMITED_RANGE
+
+
+def _becomes_yuv(layout: Layout, pix_fmt: str) -> bool:
+    return layout.family == "rgb" and LAYOUTS[nearest_layout(pix_fmt)].family != "rgb"
 
 
 def _copy_tags(source: VideoFrame, out: VideoFrame) -> None:

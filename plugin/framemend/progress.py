@@ -40,6 +40,8 @@ class Progress:
         """`done` frames are finished by now."""
         self.done = done
         now = time.monotonic()
+        if self.total and done > self.total:
+            self.total = None
         if self._quiet or now - self._last < (LIVE_INTERVAL if self._live else PLAIN_INTERVAL):
             return
         self._last = now
@@ -64,6 +66,7 @@ class Progress:
         if self._quiet:
             return
         if kind is None:
+            self.total = self.done if self.total else None  # what the file promised may have been wrong
             self._write()
         if self._shown and self._live:
             self._stream.write("\n")

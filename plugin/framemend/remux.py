@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from framemend_filters.errors import OutputError, SettingError
 
 from .encoders import Recipe, choose_pix_fmt, choose_recipe
+from .frames import matrix_and_range, same_samples
 from .sources import sample_aspect_ratio
 
 if TYPE_CHECKING:
@@ -67,8 +68,12 @@ MOV_TAGS = frozenset(
     ]
 )
 """Tags that mp4 and mov have a place for; others need Apple's metadata keys, which fewer players read."""
-NO_DATA = frozenset({"mp4", "mov", "ipod", "nut", "webm", "avi", "flv", "ogv"})
-"""Containers that fail at the header when they are given a data or attachment stream."""
+HOLDS = {"matroska": ("attachment",), "mpegts": ("data",), "mxf": ("data",)}
+"""Which of data and attachment streams a container takes; those not named fail at the header if given one."""
+COUNTS_FRAMES = frozenset({"avi"})
+"""Containers that number frames and hold no times between."""
+NO_REORDERING = frozenset({"avi", "flv"})
+"""Containers that have one time a frame, or none before zero: frames encoded in another order would move all times."""
 
 
 @contextlib.contextmanager
@@ -155,6 +160,8 @@ class VideoTarget:
                 f"the input is lossless; {recipe.encoder} in {output.format.name} is not (.mkv with FFV1 would be)"
             )
         self.pix_fmt = choose_pix_fmt(recipe, source.first)
+        if not same_samples(source.first.format.name, self.pix_fmt):
+            self._note(f"{recipe.encoder} takes no {source.first.format.name}; the video becomes {self.pix_fmt}")
         self._streams: dict[int, Stream] = {}
         for stream in source.container.streams:
             if stream.index == source.video.index:
@@ -178,7 +185,6 @@ class VideoTarget:
 
     def _add_video(self, recipe: Recipe) -> VideoStream:
         source, first = self._source, self._source.first
-        template = source.video.codec_context
         rate = source.rate or Fraction(25)
         video = cast(
             "VideoStream", self._output.add_stream(recipe.encoder, rate=rate, options=recipe.options_for(self.pix_fmt))
@@ -186,13 +192,14 @@ class VideoTarget:
         context = video.codec_context
         context.width, context.height, context.pix_fmt = first.width, first.height, self.pix_fmt
         context.time_base = 1 / rate  # frames are numbered for the encoder; their own times are put on its packets
-        video.time_base = source.time_base
+        video.time_base = 1 / rate if self._output.format.name in COUNTS_FRAMES else source.time_base
+        if self._output.format.name in NO_REORDERING:
+            context.max_b_frames = 0
         if source.sample_aspect_ratio:
             context.sample_aspect_ratio = source.sample_aspect_ratio
-        context.color_range = first.color_range or template.color_range
+        context.colorspace, context.color_range = matrix_and_range(first, self.pix_fmt)
         context.color_primaries = first.color_primaries
         context.color_trc = first.color_trc
-        context.colorspace = first.colorspace
         context.chroma_sample_location = first.chroma_location
         context.thread_type = "AUTO"
         matrix = _display_matrix(first)
@@ -206,7 +213,7 @@ class VideoTarget:
     def _add_copy(self, stream: Stream) -> None:
         kind = self._output.format.name
         name = stream.codec_context.codec.canonical_name if stream.codec_context is not None else stream.type
-        if stream.type in ("data", "attachment") and kind in NO_DATA:
+        if stream.type in ("data", "attachment") and stream.type not in HOLDS.get(kind, ()):
             if "timecode" not in stream.metadata:  # the muxer writes that one itself, from the video's metadata
                 self._note(f"{kind} cannot hold stream {stream.index} ({name}); it is left out")
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import shlex
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.stream import Stream
     from av.video.stream import VideoStream
+
+TIMES_IN_DECODING_ORDER = frozenset({"avi"})
+"""Containers that number frames as they are decoded: where frames are reordered, a frame bears the time of another."""
+MAX_REORDER = 16
+"""Frames by which a codec may reorder (H.264 and HEVC)."""
 
 ATTACHED_PICTURE = 0x0400
 """ffmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover, not the video."""
@@ -84,7 +90,8 @@ class VideoSource:
         try:
             self.video = self._find_video()
             self.others: list[Stream] = [s for s in self.container.streams if s.index != self.video.index]
-            self._frames = self._decode()
+            reordered = self.container.format.name in TIMES_IN_DECODING_ORDER
+            self._frames = _in_order_of_time(self._decode()) if reordered else self._decode()
             first = self._first_frame()
             self.given_pix_fmt = first.format.name
             self._shape = _shape(first)
@@ -196,6 +203,8 @@ class VideoSource:
                 if packet.size:
                     self.passing.append(packet)
                 continue
+            if not packet.size and packet.pts is not None:
+                continue  # "the same picture again" in Theora and AVI; not the empty packet at the end
             try:
                 yield from packet.decode()
             except FFmpegError:
@@ -221,6 +230,26 @@ class VideoSource:
             last = av.Packet()
             last.stream = self.video
             yield last
+
+
+def _in_order_of_time(frames: Generator[VideoFrame]) -> Generator[VideoFrame]:
+    """The frames as they come, with their times dealt out again in rising order."""
+    waiting: deque[VideoFrame] = deque()
+    times: list[int] = []
+    for frame in frames:
+        waiting.append(frame)
+        if frame.pts is not None:
+            heapq.heappush(times, frame.pts)
+        if len(waiting) > MAX_REORDER:
+            yield _next_in_time(waiting, times)
+    while waiting:
+        yield _next_in_time(waiting, times)
+
+
+def _next_in_time(waiting: deque[VideoFrame], times: list[int]) -> VideoFrame:
+    frame = waiting.popleft()
+    frame.pts = heapq.heappop(times) if times else None
+    return frame
 
 
 def sample_aspect_ratio(video: VideoStream) -> Fraction | None:

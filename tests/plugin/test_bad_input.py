@@ -174,7 +174,7 @@ def test_kinds_of_output_that_do_not_exist_or_do_not_fit(tmp_path, clip, refused
 
 
 def test_an_encoder_that_refuses_the_size_is_named(tmp_path, write_clip, refused):
-    odd = write_clip(tmp_path / "odd.mkv", size=(37, 29), pix_fmt="yuv420p")
+    odd = write_clip(tmp_path / "odd.mkv", size=(37, 29), pix_fmt="yuv422p")
     status, err = refused(odd, tmp_path / "out.mov", "--codec", "dnxhd")
     assert status == 1 and "37x29" in err
 

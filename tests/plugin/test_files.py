@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -102,7 +103,7 @@ def test_a_mask_file_and_a_rectangle_are_joined(tmp_path, write_clip, decode, re
         assert differs[4:12, 4:12].any() and differs[30:38, 40:48].any() and not differs[mask == 0].any()
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".nut", ".ts"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".nut", ".ts", ".flv"])
 def test_variable_times_and_start_offset_are_kept(suffix, tmp_path, write_clip, decode, repair):
     pts = [90000 + 90 * t for t in (0, 40, 80, 100, 117, 200, 240, 900, 901, 1000, 1100, 1500)]
     given = write_clip(tmp_path / f"in{suffix}", codec="libx264", pts=pts, time_base=Fraction(1, 90000))
@@ -112,6 +113,18 @@ def test_variable_times_and_start_offset_are_kept(suffix, tmp_path, write_clip, 
     before, after = times(decode(given)), times(decode(made))
     assert after == before
     assert [t - before[0] for t in before] == [Fraction(p - pts[0], 90000) for p in pts]
+
+
+def test_frames_reordered_within_avi_come_out_in_order(tmp_path, ffmpeg, decode, repair):
+    given = tmp_path / "in.avi"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=1", "-c:v", "libx264", "-bf", 2, given)
+    for made in (tmp_path / "out.mp4", tmp_path / "out.avi"):
+        status, _, err = repair(given, made, "--strength", 0)
+        assert status == 0 and "moved" not in err, err
+        shown = times(decode(made))
+        assert [b - a for a, b in itertools.pairwise(shown)] == [Fraction(1, 25)] * 24
+        worst = min(_psnr(a, b) for a, b in zip(decode(given), decode(made), strict=True))
+        assert worst > 33  # in another order it would be under 20
 
 
 def test_reordering_encoders_keep_decoding_times_rising(tmp_path, write_clip, repair):
@@ -132,6 +145,21 @@ def test_sound_is_copied_byte_by_byte(codec, suffix, tmp_path, write_clip, packe
     status, _, err = repair(given, made)
     assert status == 0, err
     assert packets(made, "audio") == packets(given, "audio") != []
+
+
+def test_a_second_video_stream_and_a_timecode_are_kept(tmp_path, ffmpeg, repair):
+    import av
+
+    lavfi = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.5", "-f", "lavfi", "-i", "testsrc=s=32x32:r=25:d=0.5"]
+    ffmpeg(*lavfi, "-map", 0, "-map", 1, "-c:v", "libx264", "-timecode", "01:00:00:00", tmp_path / "in.mov")
+    for suffix in (".mov", ".mkv"):
+        status, _, err = repair(tmp_path / "in.mov", tmp_path / f"out{suffix}")
+        assert status == 0, err
+        with av.open(str(tmp_path / "in.mov")) as before, av.open(str(tmp_path / f"out{suffix}")) as after:
+            second = [[bytes(p) for p in c.demux(c.streams.video[1]) if p.size] for c in (before, after)]
+            assert second[0] == second[1] != []
+            tags = {key.lower(): value for key, value in after.streams.video[0].metadata.items()}
+            assert tags["timecode"] == "01:00:00:00"
 
 
 @pytest.fixture
@@ -300,6 +328,14 @@ def test_the_encoder_is_like_the_input(codec, pix_fmt, given, made, expected, tm
 def _psnr(a, b) -> float:
     difference = a.to_ndarray(format="rgb24").astype(float) - b.to_ndarray(format="rgb24")
     return 20 * np.log10(255 / max(1e-3, np.sqrt(np.mean(difference**2))))
+
+
+def test_what_the_encoder_cannot_keep_is_said(tmp_path, write_clip, decode, repair):
+    given = write_clip(tmp_path / "in.gif", codec="gif", pix_fmt="rgb8")
+    status, _, err = repair(given, tmp_path / "out.mp4", "--strength", 0)
+    assert status == 0 and "libx264 in mp4 is not" in err and "becomes yuv444p" in err
+    first = decode(tmp_path / "out.mp4")[0]
+    assert first.format.name == "yuv444p" and first.colorspace == 6  # BT.601, as the conversion was made, and said so
 
 
 def test_codec_crf_and_preset_can_be_chosen(tmp_path, write_clip, repair):

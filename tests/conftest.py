@@ -1,0 +1,31 @@
+"""For all tests: one thread each (the frames are tiny), and a tiny model whose weights are random, so that it changes
+every sample and whatever is left out shows."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, here and in the processes that tests start
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a model of a few thousand weights, 3 frames a window, radius 3."""
+    import torch
+    from framemend_filters.model import FramemendConfig, FramemendModel
+
+    torch.manual_seed(1)
+    config = FramemendConfig(frames=3, radius=3, neighbours=2, dims=[8, 12, 16], depth=2, heads=2, window=4)
+    model = FramemendModel(config)
+    torch.nn.init.normal_(model.head.weight, std=0.05)
+    folder = Path(tmp_path_factory.mktemp("models")) / "tiny"
+    model.save_pretrained(folder)
+    return str(folder)

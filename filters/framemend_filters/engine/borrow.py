@@ -120,7 +120,7 @@ class Borrower:
                 break
             if there in self._holes:
                 hidden = read_points(self._holes[there].astype(np.float32), position)[:, 0]
-                visible = hidden < 0.01
+                visible = hidden == 0
             else:
                 visible = np.ones(len(open_), bool)
             colour[open_[visible]] = read_points(self._frames[there], position[visible])

@@ -48,7 +48,7 @@ def compose(
     """
     weight = np.float32(strength)
     generated = 0.0
-    touched = None
+    touched = np.zeros(given.shape[:2], bool) if strength == 0 else None
     if mask is not None:
         share = mask.astype(np.float32) / 255
         generated = float(share.mean())

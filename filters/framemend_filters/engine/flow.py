@@ -66,9 +66,8 @@ def consistency(
     1 for a round trip without error, falling to 1/e at an error of 1 sample plus 5 % of the way.
     """
     miss = flow + warp(back, positions)
-    error = cv2.magnitude(miss[..., 0], miss[..., 1])
-    way = cv2.magnitude(flow[..., 0], flow[..., 1])
-    return np.exp(-np.square(error / (1.0 + 0.05 * way)))
+    allowed = 1.0 + 0.05 * _length(flow)
+    return np.exp(-np.square(_length(miss) / allowed))
 
 
 def fill_smoothly(values: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -93,6 +92,11 @@ def _push_pull(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> ND
     coarse = _push_pull((low_weighted * gain[..., None]).astype(np.float32), (low_weight * gain).astype(np.float32))
     guess = _channels(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR))
     return weighted + guess * (1.0 - weight[..., None])
+
+
+def _length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    # not cv2.magnitude, whose last bit depends on where the arrays lie in memory
+    return np.sqrt(np.square(vectors[..., 0]) + np.square(vectors[..., 1]))
 
 
 def _channels(picture: NDArray[np.float32]) -> NDArray[np.float32]:

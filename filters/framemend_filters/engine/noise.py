@@ -36,7 +36,8 @@ def noise_level(frame: NDArray[np.float32], known: NDArray[np.float32] | None = 
     level, brightness = block_mean(response), block_mean(luma)
     usable = (brightness > DARKEST) & (brightness < BRIGHTEST)
     if known is not None:
-        usable &= block_mean(known) > 0.999
+        beside = cv2.erode(known, np.ones((3, 3), np.uint8))  # the response reads one sample around
+        usable &= block_mean(beside) > 0.999
     levels = np.sort(level[usable])
     if levels.size == 0:
         return None

@@ -21,10 +21,18 @@ LOST_SHARE = 0.9
 
 
 def thumbnail(frame: NDArray[np.float32], mask: NDArray[np.uint8] | None = None) -> NDArray[np.float32] | None:
-    """Small picture of a frame (H W 3, 0..1) for `is_cut`; None where the frame is lost (masked nearly whole)."""
-    if mask is not None and np.count_nonzero(mask) > LOST_SHARE * mask.size:
+    """Small picture of a frame (H W 3, 0..1) for `is_cut`: RGB and the share of each cell that is given, h w 4. None
+    where the frame is lost (masked nearly whole)."""
+    if mask is None or not mask.any():
+        small = cv2.resize(frame, THUMBNAIL, interpolation=cv2.INTER_AREA)
+        return np.concatenate([small, np.ones_like(small[..., :1])], 2)
+    if np.count_nonzero(mask) > LOST_SHARE * mask.size:
         return None
-    return cv2.resize(frame, THUMBNAIL, interpolation=cv2.INTER_AREA)
+    given = (mask == 0).astype(np.float32)
+    masked = np.concatenate([frame * given[..., None], given[..., None]], 2)
+    small = cv2.resize(masked, THUMBNAIL, interpolation=cv2.INTER_AREA)
+    small[..., :3] /= np.maximum(small[..., 3:], 1e-3)
+    return small
 
 
 def is_cut(thumbnails: Sequence[NDArray[np.float32] | None], position: int) -> bool:
@@ -70,4 +78,6 @@ def find_cuts(
 
 
 def _change(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    return float(np.mean(np.abs(a - b)))
+    """Mean absolute difference over the cells that are given for the most part in both."""
+    compared = np.minimum(a[..., 3], b[..., 3]) > 0.5
+    return float(np.abs(a - b)[compared, :3].mean()) if compared.any() else 0.0

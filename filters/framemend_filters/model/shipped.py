@@ -25,13 +25,22 @@ def load_model(model: str | Path) -> FramemendModel:
     and ready for use. ModelError says what is wrong with a name or folder."""
     folder = model_folder(model)
     logging.disable_progress_bar()
+    messages = logging.get_logger("transformers.modeling_utils")
+    messages.disabled, before = True, messages.disabled  # what it would report is checked here, and said in one line
     try:
-        return FramemendModel.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, dtype="float32"
-        ).eval()
+        network, report = FramemendModel.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, dtype="float32", output_loading_info=True
+        )
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"cannot load the model in {folder}: {reason}") from error
+    finally:
+        messages.disabled = before
+    for wrong in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if report[wrong]:
+            first = sorted(map(str, report[wrong]))[0]
+            raise ModelError(f"the weights in {folder} do not fit its config.json: {wrong.replace('_', ' ')}: {first}")
+    return network.eval()
 
 
 def model_folder(model: str | Path) -> Path:

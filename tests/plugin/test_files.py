@@ -6,6 +6,7 @@ import itertools
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -388,6 +389,23 @@ def test_views_write_through_to_the_frame(pix_fmt):
     assert [set(view.ravel().tolist()) for view in views(frame)] == [{40 + 50 * i} for i in range(len(views(frame)))]
     if LAYOUTS[pix_fmt].family == "rgb":
         assert frame.to_ndarray(format="rgb24")[7, 9].tolist() == [40, 90, 140]
+
+
+def test_views_of_a_frame_stored_from_the_bottom_up_are_the_right_way():
+    import av
+    from av.filter import Graph
+
+    rows = np.repeat(np.arange(20, dtype=np.uint8)[:, None] * 10, 24, 1)
+    graph = Graph()
+    graph.link_nodes(
+        graph.add_buffer(width=24, height=20, format="gray", time_base=Fraction(1, 25)),
+        graph.add("vflip"),
+        graph.add("buffersink"),
+    ).configure()
+    graph.push(av.VideoFrame.from_ndarray(rows, format="gray"))
+    flipped: Any = graph.pull()
+    assert flipped.planes[0].line_size < 0  # else this proves nothing
+    np.testing.assert_array_equal(views(flipped)[0], rows[::-1])
 
 
 def test_nearest_layout_loses_least():

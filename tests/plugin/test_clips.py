@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from framemend.clips import codec_round_trip, read_clip
+from framemend.clips import Codec, codec_round_trip, read_clip
 from framemend_filters.errors import InputError, InputNotFound, SettingError
 from framemend_filters.metrics import psnr
 
@@ -119,12 +118,13 @@ def test_the_colour_conversion_alone_loses_only_rounding() -> None:
 def test_frames_come_back_in_order() -> None:
     flat = np.repeat(np.arange(20, 240, 20, dtype=np.uint8)[:, None, None, None], 3, -1)
     clean = np.broadcast_to(flat, (11, 32, 32, 3)).copy()
-    for codec, quality in (("h264", 30), ("hevc", 30), ("mpeg2", 8)):
+    cases: list[tuple[Codec, float]] = [("h264", 30), ("hevc", 30), ("mpeg2", 8)]
+    for codec, quality in cases:
         means = codec_round_trip(clean, codec, quality).mean((1, 2, 3))
         assert np.abs(means - flat[:, 0, 0, 0]).max() < 4
 
 
 @pytest.mark.parametrize("codec", ["theora"])
-def test_an_unknown_codec_is_told(codec: Any) -> None:
+def test_an_unknown_codec_is_told(codec) -> None:
     with pytest.raises(SettingError, match="theora"):
         codec_round_trip(_smooth(), codec, 5)

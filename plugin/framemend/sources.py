@@ -53,9 +53,9 @@ class Losses:
             lost = max(self.packets, self.missing)
             parts.append(f"{lost} {'frame' if lost == 1 else 'frames'} lost")
         if self.packets:
-            parts.append(f"{self.packets} packets could not be decoded")
+            parts.append(f"packets that could not be decoded: {self.packets}")
         if self.concealed:
-            parts.append(f"{self.concealed} damaged frames were decoded as well as they could be")
+            parts.append(f"damaged frames, decoded as well as they could be: {self.concealed}")
         if self.broke_off:
             parts.append(f"reading ended early: {self.broke_off}")
         return ", ".join(parts)

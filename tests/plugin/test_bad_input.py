@@ -88,7 +88,11 @@ def test_packets_that_do_not_decode_are_counted(tmp_path, write_clip, decode, re
         sixth = [bytes(p) for p in container.demux(video=0) if p.size][5]
     given.write_bytes(given.read_bytes().replace(sixth, bytes(len(sixth))))
     status, _, err = repair(given, tmp_path / "out.mkv", "--strength", 0)
-    assert status == 0 and "1 frame lost" in err and "11 frames were repaired" in err
+    assert (
+        status == 0
+        and "1 frame lost, packets that could not be decoded: 1;" in err
+        and "11 frames were repaired" in err
+    )
     assert len(decode(tmp_path / "out.mkv")) == 11
 
 

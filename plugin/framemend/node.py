@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from framemend_filters.engine import FrameRepair, Repairer
 
 CHUNKS_KEPT = 4  # of the chunk node's cache: enough for eight requests ahead in order
-RGB_BYTES_KEPT = 256 << 20  # of converted frames that neighbouring windows share
+RGB_BYTES_KEPT = 256 << 20  # at most, of converted frames that neighbouring windows share
 
 _SCENE_CHANGES = ("auto", "props", "none")
 
@@ -142,7 +142,8 @@ def _chunk_node(
     inputs = _window_clips(clip, chunk_frames, radius, num_chunks)
     if mask is not None:
         inputs += _window_clips(mask, chunk_frames, radius, num_chunks)
-    writer = _ChunkWriter(repairer, clip.num_frames, masked=mask is not None, cuts_from_props=cuts_from_props)
+    cache = RgbCache(min(RGB_BYTES_KEPT, (chunk_frames + 2 * radius) * clip.width * clip.height * 3 * 4))
+    writer = _ChunkWriter(repairer, cache, clip.num_frames, masked=mask is not None, cuts_from_props=cuts_from_props)
     chunks = core.std.ModifyFrame(carrier, [carrier, *inputs], writer)
     core.std.SetVideoCache(chunks, mode=1, fixedsize=1, maxsize=CHUNKS_KEPT)
     return chunks
@@ -173,12 +174,14 @@ def _window_clips(clip: vs.VideoNode, chunk_frames: int, radius: int, num_chunks
 class _ChunkWriter:
     """The chunk node's callback. Holds no node: a callback that did would keep its own graph alive."""
 
-    def __init__(self, repairer: Repairer, num_frames: int, *, masked: bool, cuts_from_props: bool) -> None:
+    def __init__(
+        self, repairer: Repairer, cache: RgbCache, num_frames: int, *, masked: bool, cuts_from_props: bool
+    ) -> None:
         self._repairer = repairer
+        self._rgb = cache
         self._num_frames = num_frames
         self._masked = masked
         self._cuts_from_props = cuts_from_props
-        self._rgb = RgbCache(RGB_BYTES_KEPT)
 
     def __call__(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
         try:

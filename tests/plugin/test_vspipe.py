@@ -65,7 +65,7 @@ def vspipe(tmp_path_factory: pytest.TempPathFactory) -> Vspipe:
             (folder / "script.vpy").write_text(script)
             script = folder / "script.vpy"
         command = [program, *options, str(script), "-"]
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=SECONDS, check=False)
+        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, timeout=SECONDS, check=False)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
@@ -126,8 +126,8 @@ framemend.repair(core.std.SetFieldBased(clip, 2), model={str(tiny_model)!r}).set
 
 
 def test_the_script_in_examples_runs(vspipe: Vspipe, tiny_model: Path) -> None:
-    given = vspipe(ROOT / "examples" / "vapoursynth.vpy", "-c", "y4m", "-o", "1", "-e", "5")
-    repaired = vspipe(ROOT / "examples" / "vapoursynth.vpy", "-c", "y4m", "-e", "5", "-a", f"model={tiny_model}")
+    given = vspipe(Path("examples/vapoursynth.vpy"), "-c", "y4m", "-o", "1", "-e", "5")
+    repaired = vspipe(Path("examples/vapoursynth.vpy"), "-c", "y4m", "-e", "5", "-a", f"model={tiny_model}")
     assert len(repaired) == len(given) and repaired != given
 
 

@@ -20,6 +20,7 @@ def _one_thread() -> None:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of a model of a few thousand weights, 3 frames a window, radius 3."""
     import torch
+
     from framemend_filters.model import FramemendConfig, FramemendModel
 
     torch.manual_seed(1)

@@ -18,7 +18,7 @@ def pattern(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
     letters = np.zeros((height, width), np.uint8)
     for line in range(20, height, 40):
         cv2.putText(letters, "FRAMEMEND 0123", (8, line), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 2)
-    picture = np.where(letters[..., None] > 127, np.float32([0.05, 0.1, 0.2]), picture)
+    picture = np.where(letters[..., None] > 127, np.array([0.05, 0.1, 0.2], np.float32), picture)
     return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.8), 0, 1).astype(np.float32)
 
 
@@ -30,7 +30,7 @@ def panning_clip(
     rng = np.random.default_rng(seed + 1)
     clip = np.empty((count, height, width, 3), np.float32)
     for t in range(count):
-        shift = np.float32([[1, 0, speed * t], [0, 1, 2]])
+        shift = np.array([[1, 0, speed * t], [0, 1, 2]], np.float32)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         clip[t] = cv2.warpAffine(wide, shift, (width, height), flags=flags)
     codes = np.rint(clip * 255 + rng.normal(0, noise, clip.shape)) if noise else np.rint(clip * 255)

@@ -171,4 +171,4 @@ def _read_still(path: Path) -> NDArray[np.uint8]:
     still = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
     if still is None:
         raise InputError(f"{path} is not a picture that OpenCV reads")
-    return still[None]
+    return np.asarray(still, np.uint8)[None]

@@ -3,11 +3,12 @@
 import cv2
 import numpy as np
 import pytest
+from pictures import panning_clip, pattern, psnr
+
 from framemend_filters.engine.align import align_segment
 from framemend_filters.engine.flow import dis_flow, fill_smoothly, flow_picture, inside, sample_positions, warp
 from framemend_filters.engine.noise import noise_level
 from framemend_filters.engine.windows import Segment
-from pictures import panning_clip, pattern, psnr
 
 HOMOGRAPHY = np.array([[1.01, 0.012, 2.3], [-0.008, 0.995, -1.7], [2e-5, -1e-5, 1.0]])
 
@@ -64,7 +65,7 @@ def test_flow_in_a_hole_is_filled_smoothly_from_around_it() -> None:
 
 @pytest.mark.parametrize("sigma", [5, 10, 20, 40])
 def test_noise_is_estimated_blindly(sigma: int) -> None:
-    y, x = np.mgrid[:128, :160].astype(np.float32)
+    _y, x = np.mgrid[:128, :160].astype(np.float32)
     picture = np.repeat((0.3 + 0.4 * x / 160)[..., None], 3, 2)
     noisy = picture + np.random.default_rng(1).normal(0, sigma / 255, picture.shape).astype(np.float32)
     level = noise_level(noisy.astype(np.float32))
@@ -96,9 +97,7 @@ def test_masked_samples_of_neighbours_never_enter_the_mean() -> None:
     marked = clip.copy()
     marked[3][masks[3] > 0] = [1, 0, 0]
     segment = Segment(range(4, 5), range(9))
-    seen = [
-        align_segment(segment, dict(enumerate(c)), masks, radius=4, neighbours=2).mean for c in (clip, marked)
-    ]
+    seen = [align_segment(segment, dict(enumerate(c)), masks, radius=4, neighbours=2).mean for c in (clip, marked)]
     np.testing.assert_array_equal(seen[0], seen[1])
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from framemend_filters.errors import ModelError
-from framemend_filters.model import FramemendConfig, FramemendModel, load_model
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModel
+
+from framemend_filters.errors import ModelError
+from framemend_filters.model import FramemendConfig, FramemendModel, load_model
 
 
 def window(frames: int, height: int, width: int, neighbours: int = 2, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -26,6 +27,7 @@ def window(frames: int, height: int, width: int, neighbours: int = 2, seed: int 
         "validity": random(1, frames, near, height, width),
         "mean": random(1, frames, 3, height, width),
         "count": random(1, frames, height, width) * 9,
+        "base": random(1, frames, 3, height, width),
         "noise": torch.tensor([0.05]),
     }
 
@@ -60,8 +62,8 @@ def test_an_untrained_model_changes_nothing_but_to_mix_in_the_mean() -> None:
     arguments = window(2, 32, 32)
     with torch.no_grad():
         picture = model(**arguments).picture
-    low = torch.minimum(arguments["frames"], arguments["mean"]) - 1e-5
-    high = torch.maximum(arguments["frames"], arguments["mean"]) + 1e-5
+    low = torch.minimum(arguments["frames"], arguments["base"]) - 1e-5
+    high = torch.maximum(arguments["frames"], arguments["base"]) + 1e-5
     assert bool(((picture >= low) & (picture <= high)).all())
 
 
@@ -69,7 +71,7 @@ def test_attention_carries_from_one_frame_of_the_window_to_another(tiny_model: s
     model = load_model(tiny_model)
     arguments = window(3, 32, 32)
     changed = {name: value.clone() for name, value in arguments.items()}
-    changed["mean"][:, 0] = 1 - changed["mean"][:, 0]
+    changed["base"][:, 0] = 1 - changed["base"][:, 0]
     with torch.no_grad():
         before, after = model(**arguments).picture, model(**changed).picture
     assert float((before - after)[:, 2].abs().max()) > 1e-5

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from pictures import panning_clip, psnr
+
 from framemend_filters.engine import FrameRepair, Repairer, RepairSettings
 from framemend_filters.errors import SettingError
-from pictures import panning_clip, psnr
 
 
 def _settings(model: str, **settings: object) -> RepairSettings:
@@ -72,15 +73,13 @@ def test_a_stream_reads_no_further_than_a_window(tiny_model: str, clip: np.ndarr
     assert read == repairer.span(0, 1000).stop
 
 
-@pytest.mark.parametrize("cut", range(0, 10))
+@pytest.mark.parametrize("cut", range(10))
 @pytest.mark.parametrize("with_masks", [False, True])
-def test_nothing_passes_a_cut(
-    tiny_model: str, clip: np.ndarray, masks: np.ndarray, cut: int, with_masks: bool
-) -> None:
+def test_nothing_passes_a_cut(tiny_model: str, clip: np.ndarray, masks: np.ndarray, cut: int, with_masks: bool) -> None:
     """A cut in every position: other frames beyond it leave the frames before it as they are, and the reverse."""
     holes = masks if with_masks else None
     settings = _settings(tiny_model, strength=1.0)
-    other = (1 - clip) * np.float32([0.3, 0.6, 1.0])
+    other = (1 - clip) * np.array([0.3, 0.6, 1.0], np.float32)
     first = np.concatenate([clip[: cut + 1], other[cut + 1 :]])
     second = np.concatenate([clip[: cut + 1], np.roll(other, 5, 2)[cut + 1 :]])
     third = np.concatenate([np.roll(clip, 7, 2)[: cut + 1], other[cut + 1 :]])

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from framemend_filters.engine.scenes import find_cuts
 from pictures import panning_clip
+
+from framemend_filters.engine.scenes import find_cuts
 
 
 def _two_scenes(first: int, second: int, noise: float = 0) -> np.ndarray:
@@ -41,7 +42,7 @@ def test_a_lost_frame_is_no_cut() -> None:
 def test_what_is_decided_does_not_depend_on_where_reading_began() -> None:
     clip = _two_scenes(9, 11, noise=10)
     whole = find_cuts(dict(enumerate(clip)), None, 20)
-    for start in range(0, 6):
+    for start in range(6):
         part = {i: clip[i] for i in range(start, start + 14)}
         decided = find_cuts(part, None, 20)
         assert decided == {c for c in whole if start + 2 <= c <= start + 14 - 4 or (start == 0 and c < 10)}

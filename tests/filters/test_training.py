@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from pictures import panning_clip, pattern
+
 from framemend_filters.damage import synthesis
 from framemend_filters.errors import SettingError
 from framemend_filters.model import FramemendConfig, FramemendModel
@@ -20,8 +23,6 @@ from framemend_filters.training.pool import PoolKeeper, layout, pack
 from framemend_filters.training.recipe import Recipe, load_recipe
 from framemend_filters.training.samples import WindowShape, make_sample
 from framemend_filters.training.validation import build
-from numpy.typing import NDArray
-from pictures import panning_clip, pattern
 
 SHAPE = WindowShape(frames=2, radius=2, neighbours=1)
 MODEL = {"frames": 2, "radius": 2, "neighbours": 1, "dims": [8, 8, 16], "depth": 1, "heads": 2}
@@ -111,7 +112,8 @@ def test_a_window_is_the_same_whoever_makes_it(objective: str) -> None:
 
 def test_windows_pretraining_hides_parts_and_repair_damages() -> None:
     kinds = {
-        o: {make_sample(Clips(), ([0, 1], [2]), tiny(o), SHAPE, i).kind for i in range(60)} for o in ("pretrain", "repair")
+        o: {make_sample(Clips(), ([0, 1], [2]), tiny(o), SHAPE, i).kind for i in range(60)}
+        for o in ("pretrain", "repair")
     }
     assert kinds["pretrain"] == {"cubes", "tubes", "blocks", "frames", "future"}
     assert kinds["repair"] >= {"noise", "codec", "blur", "holes", "clean"}
@@ -131,7 +133,11 @@ def test_the_future_is_hidden_from_some_frame_on() -> None:
 
 def test_ten_to_ninety_percent_are_hidden() -> None:
     rng = np.random.default_rng(1)
-    shares = [float((m > 0).mean()) for m, kind in (hide((9, 64, 64), rng, range(2, 7)) for _ in range(200)) if kind == "tubes"]
+    shares = [
+        float((m > 0).mean())
+        for m, kind in (hide((9, 64, 64), rng, range(2, 7)) for _ in range(200))
+        if kind == "tubes"
+    ]
     assert min(shares) < 0.25
     assert max(shares) > 0.75
 

@@ -1,6 +1,7 @@
 """Which frames are seen for which: the drawing in engine/windows.py, as numbers."""
 
 import pytest
+
 from framemend_filters.engine.windows import chunk_span, mirror, plan_segments
 
 
@@ -8,8 +9,8 @@ from framemend_filters.engine.windows import chunk_span, mirror, plan_segments
     ("reach", "expected"),
     [
         (range(3, 6), [4, 5, 4, 3, 4, 5, 4, 3, 4]),
-        (range(0, 1), [0] * 9),
-        (range(0, 2), [0, 1, 0, 1, 0, 1, 0, 1, 0]),
+        (range(1), [0] * 9),
+        (range(2), [0, 1, 0, 1, 0, 1, 0, 1, 0]),
     ],
 )
 def test_frames_beyond_a_scene_are_mirrored_into_it(reach: range, expected: list[int]) -> None:
@@ -18,11 +19,11 @@ def test_frames_beyond_a_scene_are_mirrored_into_it(reach: range, expected: list
 
 def test_a_chunk_is_split_where_a_cut_runs_through_it() -> None:
     segments = plan_segments(0, size=5, radius=6, num_frames=20, cuts={3})
-    assert [s.frames for s in segments] == [range(0, 4), range(4, 5)]
-    assert [s.reach for s in segments] == [range(0, 4), range(4, 11)]
+    assert [s.frames for s in segments] == [range(4), range(4, 5)]
+    assert [s.reach for s in segments] == [range(4), range(4, 11)]
 
 
-@pytest.mark.parametrize("cut", range(0, 19))
+@pytest.mark.parametrize("cut", range(19))
 def test_no_segment_reaches_over_a_cut(cut: int) -> None:
     for chunk in range(4):
         for segment in plan_segments(chunk, size=5, radius=6, num_frames=20, cuts={cut}):
@@ -40,4 +41,4 @@ def test_chunks_cover_every_frame_once(num_frames: int) -> None:
 
 def test_span_holds_what_the_segments_reach_and_what_decides_on_cuts() -> None:
     assert chunk_span(2, size=5, radius=6, num_frames=100) == range(2, 23)
-    assert chunk_span(0, size=5, radius=6, num_frames=7) == range(0, 7)
+    assert chunk_span(0, size=5, radius=6, num_frames=7) == range(7)

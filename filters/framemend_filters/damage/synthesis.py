@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from framemend_filters.damage import defects
 
 Frames = NDArray[np.uint8]
-RoundTrip = Callable[[Frames, str, float], Frames]
+RoundTrip = Callable[[Frames, Any, float], Frames]
 """frames, codec name, quality -> frames."""
 
 
@@ -62,12 +63,13 @@ def gaussian_blur(frames: Frames, sigma: float) -> Frames:
 def jpeg(frames: Frames, quality: int) -> Frames:
     """JPEG, each frame on its own, as libjpeg writes it at `quality`."""
     settings = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    return np.stack([cv2.imdecode(cv2.imencode(".jpg", f, settings)[1], cv2.IMREAD_COLOR) for f in frames])
+    coded = [cv2.imdecode(cv2.imencode(".jpg", f, settings)[1], cv2.IMREAD_COLOR) for f in frames]
+    return np.stack([np.asarray(f, np.uint8) for f in coded])
 
 
 def box_mask(shape: tuple[int, int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A rectangle that stands still, T H W: an eighth to a third of the height and width."""
-    frames, height, width = shape
+    _frames, height, width = shape
     h, w = (int(rng.uniform(0.12, 0.35) * edge) for edge in (height, width))
     top, left = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
     mask = np.zeros(shape, np.uint8)
@@ -158,5 +160,5 @@ def lost_frames(frames: Frames, rng: np.random.Generator) -> tuple[Frames, NDArr
     return np.where(lost[:, None, None, None], np.uint8(0), frames), masks
 
 
-def _to_codes(values: NDArray[np.float32]) -> Frames:
+def _to_codes(values: NDArray[np.floating]) -> Frames:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)

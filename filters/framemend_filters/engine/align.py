@@ -1,7 +1,8 @@
 """Lays the neighbours in time of each frame onto it: what the model is given.
 
 For each frame: the frame, its mask and the certainty of what was filled into its holes; the neighbours at +-1 and +-2
-warped onto it with a validity each; and the aligned mean over a longer radius, with the number of frames it amounts to.
+warped onto it with a validity each; the aligned mean over a longer radius, with the number of frames it amounts to; and
+the base, which is the mean less the noise that is left in it.
 All of it is computed from the frames as given (their holes filled), never from clean ones.
 """
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from framemend_filters.engine.borrow import Borrower, Filled
 from framemend_filters.engine.flow import consistency, dis_flow, flow_picture, inside, sample_positions, warp
 from framemend_filters.engine.noise import noise_level
+from framemend_filters.engine.shrink import shrink
 from framemend_filters.engine.windows import Segment
 
 ERROR_BOX = 7
@@ -25,6 +27,8 @@ ERROR_FLOOR = 4 / 255**2
 """Squared error that alignment itself leaves, added to that of the noise."""
 HOLE_TOLERANCE = 12 / 255
 """Error that is forgiven inside holes, where the picture compared with is itself a guess."""
+LEAST_COUNT = 0.25
+"""Frames that a mean is taken to amount to at least, where its noise is judged."""
 FALL = 2.5
 """How fast the weight of a neighbour falls with its error beyond the expected one."""
 
@@ -35,7 +39,7 @@ class Aligned:
 
     frames T H W 3 (holes filled); masks T H W, 1 in holes; certainty T H W, 1 where given; neighbours T N H W 3;
     validity T N H W, 0..1; mean T H W 3; count T H W, how many frames the mean amounts to (from 0); noise, the
-    standard deviation of white noise on the pictures' scale.
+    standard deviation of white noise on the pictures' scale; base T H W 3.
     """
 
     frames: NDArray[np.float32]
@@ -45,6 +49,7 @@ class Aligned:
     validity: NDArray[np.float32]
     mean: NDArray[np.float32]
     count: NDArray[np.float32]
+    base: NDArray[np.float32]
     noise: float
 
 
@@ -99,7 +104,7 @@ def _segment_noise(
     return 0.0
 
 
-def _align_frame(t, wanted, filled: dict[int, Filled], known, noise, flow, radius, neighbours, segment):  # noqa: ANN001, ANN202
+def _align_frame(t, wanted, filled: dict[int, Filled], known, noise, flow, radius, neighbours, segment):
     frame = filled[t].picture
     height, width = frame.shape[:2]
     given = known.get(t)
@@ -137,6 +142,8 @@ def _align_frame(t, wanted, filled: dict[int, Filled], known, noise, flow, radiu
             near_pictures.append(picture)
             near_validity.append(visible * consistency(way, flow(other, t), positions))
     mean = np.where(count[..., None] > 1e-3, total / np.maximum(count, 1e-3)[..., None], frame)
+    mean = mean.astype(np.float32)
+    base = shrink(mean, noise / np.sqrt(np.maximum(count, LEAST_COUNT)))
     mask = np.zeros((height, width), np.float32) if given is None else 1 - given
     return (
         frame,
@@ -144,6 +151,7 @@ def _align_frame(t, wanted, filled: dict[int, Filled], known, noise, flow, radiu
         filled[t].certainty,
         np.stack(near_pictures) if near_pictures else np.zeros((0, height, width, 3), np.float32),
         np.stack(near_validity) if near_validity else np.zeros((0, height, width), np.float32),
-        mean.astype(np.float32),
+        mean,
         count,
+        base,
     )

@@ -8,6 +8,7 @@ interpolated between the nearest frames that are given. The model goes on from t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -108,7 +109,7 @@ class Borrower:
         steps = np.zeros(len(points), np.float32)
         position = points.copy()
         open_ = np.arange(len(points))
-        for step, (here, there) in enumerate(zip(way, way[1:], strict=False), start=1):
+        for step, (here, there) in enumerate(itertools.pairwise(way), start=1):
             if not open_.size:
                 break
             position = position[open_ if step == 1 else slice(None)]
@@ -197,15 +198,15 @@ def read_points(picture: NDArray[np.float32], points: NDArray[np.float32]) -> ND
     u, v = (x - left)[:, None], (y - top)[:, None]
     upper = picture[top, left] * (1 - u) + picture[top, right] * u
     lower = picture[bottom, left] * (1 - u) + picture[bottom, right] * u
-    return upper * (1 - v) + lower * v
+    return (upper * (1 - v) + lower * v).astype(np.float32)
 
 
 def _blend(
-    a: Filled, b: Filled, flows: tuple[NDArray[np.float32], NDArray[np.float32]], share: float
+    a: Filled, b: Filled, flows: tuple[NDArray[np.floating], NDArray[np.floating]], share: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Warp both pictures along the flows and mix them by nearness in time and by how far each can be seen."""
     height, width = a.certainty.shape
-    places = [sample_positions(flow) for flow in flows]
+    places = [sample_positions(flow.astype(np.float32)) for flow in flows]
     pictures = [warp(side.picture, place) for side, place in zip((a, b), places, strict=True)]
     visible = [
         warp(side.certainty, place) * inside(place, height, width) + 1e-3
@@ -215,4 +216,5 @@ def _blend(
     total = (weights[0] + weights[1])[..., None]
     picture = (pictures[0] * weights[0][..., None] + pictures[1] * weights[1][..., None]) / total
     difference = np.abs(pictures[0] - pictures[1]).max(2)
-    return picture, np.minimum(np.maximum(*visible), 1.0) / (1 + difference / AGREEMENT)
+    certainty = np.minimum(np.maximum(*visible), 1.0) / (1 + difference / AGREEMENT)
+    return picture.astype(np.float32), certainty.astype(np.float32)

@@ -55,7 +55,7 @@ def compose(
         remaining = (1 - strength) * noise
         if seed is not None and remaining > GRAIN_FROM:
             grain = np.random.default_rng(seed).standard_normal(made.shape, np.float32)
-            made = made + grain * np.float32(remaining) * share[..., None]
+            made = (made + grain * np.float32(remaining) * share[..., None]).astype(np.float32)
         weight = (share + (1 - share) * np.float32(strength))[..., None]
         touched = mask > 0 if strength == 0 else None
     residual = (made - given) * weight

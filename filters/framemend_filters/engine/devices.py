@@ -42,3 +42,8 @@ def cpu_computes_bf16() -> bool:
     """Whether this CPU has bfloat16 arithmetic (AVX512-BF16 or AMX)."""
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, check, bool)() for check in checks)
+
+
+def place[M: torch.nn.Module](network: M, device: str, dtype: torch.dtype) -> M:
+    """Move a network to a device and dtype, its convolutions in channels_last, which they are many times faster in."""
+    return torch.nn.Module.to(network, device=device, dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

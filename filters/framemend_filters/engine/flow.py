@@ -8,6 +8,7 @@ luma. A flow is H W 2 float32 in samples: flow[y, x] = (dx, dy) says that what s
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,10 +35,13 @@ def dis_flow(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np
     height, width = picture.shape
     pad = (0, max(0, LEAST_EDGE - height), 0, max(0, LEAST_EDGE - width))
     if any(pad):
-        picture, other = (cv2.copyMakeBorder(p, *pad, cv2.BORDER_REPLICATE) for p in (picture, other))
+        picture, other = (
+            np.asarray(cv2.copyMakeBorder(p, *pad, cv2.BORDER_REPLICATE), np.uint8) for p in (picture, other)
+        )
     if not hasattr(_local, "dis"):
         _local.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    flow = _local.dis.calc(picture, other, None)
+    start: Any = None
+    flow = _local.dis.calc(picture, other, start)
     return np.ascontiguousarray(flow[:height, :width])
 
 
@@ -49,7 +53,9 @@ def sample_positions(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def warp(frame: NDArray[np.float32], positions: NDArray[np.float32]) -> NDArray[np.float32]:
     """Read `frame` (H W or H W C) at `positions` (h w 2), bilinear; outside the frame the edge is repeated."""
-    return cv2.remap(frame, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    nothing: Any = None  # the second map is not needed where the first holds both coordinates
+    warped = cv2.remap(frame, positions, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.float32)
 
 
 def inside(positions: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
@@ -91,7 +97,7 @@ def _push_pull(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> ND
     gain = np.where(low_weight > 1e-8, np.minimum(1.0, 4 * low_weight) / np.maximum(low_weight, 1e-8), 0.0)
     coarse = _push_pull((low_weighted * gain[..., None]).astype(np.float32), (low_weight * gain).astype(np.float32))
     guess = _channels(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR))
-    return weighted + guess * (1.0 - weight[..., None])
+    return (weighted + guess * (1.0 - weight[..., None])).astype(np.float32)
 
 
 def _length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -99,7 +105,9 @@ def _length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.sqrt(np.square(vectors[..., 0]) + np.square(vectors[..., 1]))
 
 
-def _channels(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def _channels(resized: Any) -> NDArray[np.float32]:
+    """OpenCV drops the last axis where it is 1."""
+    picture = np.asarray(resized, np.float32)
     return picture if picture.ndim == 3 else picture[..., None]
 
 

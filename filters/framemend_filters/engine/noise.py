@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +31,9 @@ def noise_level(frame: NDArray[np.float32], known: NDArray[np.float32] | None = 
     response = np.abs(cv2.filter2D(frame, -1, _KERNEL, borderType=cv2.BORDER_REFLECT_101)).mean(2)
     luma = frame.mean(2)
 
-    def block_mean(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    def block_mean(picture: Any) -> NDArray[np.float32]:
         cropped = picture[: rows * block, : columns * block]
-        return cv2.resize(cropped, (columns, rows), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(cropped, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
 
     level, brightness = block_mean(response), block_mean(luma)
     usable = (brightness > DARKEST) & (brightness < BRIGHTEST)

@@ -23,6 +23,7 @@ from framemend_filters.engine.windows import (
     plan_segments,
 )
 from framemend_filters.errors import SettingError
+from framemend_filters.weights import model_folder
 
 if TYPE_CHECKING:
     import torch
@@ -49,8 +50,6 @@ class Repairer:
 
     def __init__(self, settings: RepairSettings | None = None, *, masked: bool = False) -> None:
         """masked: whether masks will be given, which asks for a longer radius. Raises SettingError and ModelError."""
-        from framemend_filters.model.shipped import model_folder
-
         self.settings = settings or RepairSettings()
         self.strength = self.settings.strength if self.settings.strength is not None else (0.0 if masked else 1.0)
         self.masked = masked
@@ -62,6 +61,7 @@ class Repairer:
         self.radius = self._reach + max(CUT_LOOK_BACK, CUT_LOOK_AHEAD - 1)
         self._lock = threading.Lock()
         self._network: FramemendModel | None = None
+        self._device = ""
 
     def span(self, chunk: int, num_frames: int) -> range:
         """Numbers of the frames that `repair_chunk` needs, in a clip of `num_frames`."""
@@ -161,17 +161,14 @@ class Repairer:
         return result[..., :3], result[..., 3]
 
     def _model(self) -> tuple[FramemendModel, str]:
-        import torch
-
-        from framemend_filters.engine.devices import pick_device, pick_precision
+        from framemend_filters.engine.devices import pick_device, pick_precision, place
         from framemend_filters.model import load_model
 
         with self._lock:
             if self._network is None:
                 self._device = pick_device(self.settings.device)
                 dtype = pick_precision(self.settings.precision, self._device)
-                network = load_model(self.settings.model).to(self._device, dtype)  # pyright: ignore[reportCallIssue]
-                self._network = network.to(memory_format=torch.channels_last)
+                self._network = place(load_model(self.settings.model), self._device, dtype)
             return self._network, self._device
 
 
@@ -208,5 +205,6 @@ def _tensors(aligned: Aligned) -> dict[str, torch.Tensor]:
         "validity": tensor(aligned.validity),
         "mean": tensor(aligned.mean.transpose(0, 3, 1, 2)),
         "count": tensor(aligned.count),
+        "base": tensor(aligned.base.transpose(0, 3, 1, 2)),
         "noise": torch.tensor([aligned.noise], dtype=torch.float32),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import cv2
@@ -24,13 +25,13 @@ def thumbnail(frame: NDArray[np.float32], mask: NDArray[np.uint8] | None = None)
     """Small picture of a frame (H W 3, 0..1) for `is_cut`: RGB and the share of each cell that is given, h w 4. None
     where the frame is lost (masked nearly whole)."""
     if mask is None or not mask.any():
-        small = cv2.resize(frame, THUMBNAIL, interpolation=cv2.INTER_AREA)
+        small = np.asarray(cv2.resize(frame, THUMBNAIL, interpolation=cv2.INTER_AREA), np.float32)
         return np.concatenate([small, np.ones_like(small[..., :1])], 2)
     if np.count_nonzero(mask) > LOST_SHARE * mask.size:
         return None
     given = (mask == 0).astype(np.float32)
     masked = np.concatenate([frame * given[..., None], given[..., None]], 2)
-    small = cv2.resize(masked, THUMBNAIL, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(masked, THUMBNAIL, interpolation=cv2.INTER_AREA), np.float32)
     small[..., :3] /= np.maximum(small[..., 3:], 1e-3)
     return small
 
@@ -48,7 +49,7 @@ def is_cut(thumbnails: Sequence[NDArray[np.float32] | None], position: int) -> b
     across = min(_change(a, b) for a in before[-2:] for b in after[:2])
     if across < LEAST_CHANGE:
         return False
-    beside = [_change(a, b) for side in (before, after) for a, b in zip(side, side[1:], strict=False)]
+    beside = [_change(a, b) for side in (before, after) for a, b in itertools.pairwise(side)]
     return across > LEAST_RATIO * max(beside, default=0.0)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
+from framemend_filters.weights import MODEL_TYPE
+
 
 class FramemendConfig(PretrainedConfig):
     """Settings of a `FramemendModel`.
@@ -19,7 +21,7 @@ class FramemendConfig(PretrainedConfig):
     aligned mean (large) and frame (small).
     """
 
-    model_type = "framemend"
+    model_type = MODEL_TYPE
 
     def __init__(
         self,

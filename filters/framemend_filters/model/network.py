@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from framemend_filters.model.configuration import FramemendConfig
 
@@ -45,7 +45,7 @@ class ConvBlock(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(dim, dim, 3, padding=1)
         self.second = nn.Conv2d(dim, dim, 3, padding=1)
-        self.second.init_gain = 0.1  # pyright: ignore[reportAttributeAccessIssue]  # near the identity at the start
+        setattr(self.second, "init_gain", 0.1)  # noqa: B010  # near the identity at the start
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.relu(self.first(x)))
@@ -131,12 +131,11 @@ class FramemendModel(PreTrainedModel):
 
     config_class = FramemendConfig
     main_input_name = "frames"
-    _no_split_modules = ["TransformerBlock"]
 
     def __init__(self, config: FramemendConfig) -> None:
         super().__init__(config)
         outer, middle, inner = config.dims
-        channels = 10 + 4 * 2 * config.neighbours
+        channels = 13 + 4 * 2 * config.neighbours
         self.embed = nn.Conv2d(channels, outer, 2, stride=2)
         self.encode_outer = nn.Sequential(*(ConvBlock(outer) for _ in range(config.encoder_depths[0])))
         self.to_middle = nn.Conv2d(outer, middle, 2, stride=2)
@@ -177,6 +176,7 @@ class FramemendModel(PreTrainedModel):
         validity: Tensor,
         mean: Tensor,
         count: Tensor,
+        base: Tensor,
         noise: Tensor,
         return_dict: bool = True,
         **kwargs: Any,
@@ -185,7 +185,8 @@ class FramemendModel(PreTrainedModel):
 
         frames: B T 3 H W, RGB 0..1, holes filled by a first guess; masks: B T H W, 1 in holes; certainty: B T H W, of
         the first guess (1 where given); neighbours: B T N 3 H W, warped onto each frame; validity: B T N H W, 0..1; mean:
-        B T 3 H W, aligned mean; count: B T H W, frames it amounts to; noise: B, standard deviation on the pictures' scale.
+        B T 3 H W, aligned mean; count: B T H W, frames it amounts to; base: B T 3 H W, the mean less
+        the noise left in it; noise: B, standard deviation on the pictures' scale.
         Any H and W from 16 up, any T from 1 to config.frames. Pictures go in as float32; inside, the network runs in
         the dtype of its weights (or of autocast) and the sum of base and residual is float32 again.
         """
@@ -193,24 +194,25 @@ class FramemendModel(PreTrainedModel):
         if T > self.config.frames:
             raise ValueError(f"the window has {T} frames; this model takes up to {self.config.frames}")
         unit = (noise.float() + NOISE_FLOOR).reshape(B, 1, 1, 1, 1)
-        near = neighbours.float() - mean.float()[:, :, None]
+        near = neighbours.float() - base.float()[:, :, None]
         near = (near / unit[..., None]).clamp(-CLAMP, CLAMP) * validity[:, :, :, None]
         features = torch.cat(
             [
-                ((frames.float() - mean) / unit).clamp(-CLAMP, CLAMP),
+                ((frames.float() - base) / unit).clamp(-CLAMP, CLAMP),
                 near.flatten(2, 3),
                 validity,
-                mean * 2 - 1,
+                base * 2 - 1,
                 torch.log2(1 + count.float())[:, :, None] / 4,
                 masks[:, :, None],
                 certainty[:, :, None],
                 (noise.float() * 10).reshape(B, 1, 1, 1, 1).expand(B, T, 1, H, W),
+                ((mean.float() - base) / unit).clamp(-CLAMP, CLAMP),
             ],
             2,
         ).flatten(0, 1)
         out = self._body(features, T).float().reshape(B, T, 5, H, W)
         share = torch.sigmoid(out[:, :, 3:4])
-        picture = frames + share * (mean - frames) + unit * out[:, :, :3]
+        picture = frames + share * (base - frames) + unit * out[:, :, :3]
         log_error = out[:, :, 4] + torch.log(unit[..., 0])
         if not return_dict:
             return picture, log_error

@@ -11,14 +11,14 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from framemend_filters.engine.devices import cpu_computes_bf16
+from framemend_filters.engine.devices import cpu_computes_bf16, place
 from framemend_filters.errors import FramemendError, SettingError
 from framemend_filters.model.network import FramemendModel
 from framemend_filters.training.objective import loss
@@ -63,7 +63,7 @@ class Run:
             raise SettingError(f"{folder} holds a run already; pass --resume to go on with it, or another --out")
         torch.manual_seed(recipe.seed)
         self.device = torch.device(device)
-        self.model = start().to(self.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.model = place(start(), device, torch.float32)
         self.mean = {name: value.detach().clone().float() for name, value in self.model.state_dict().items()}
         self._optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay, fused=True
@@ -256,7 +256,7 @@ def learning_rate(step: int, recipe: Recipe) -> float:
     return recipe.rate * (recipe.rate_end + (1 - recipe.rate_end) * 0.5 * (1 + math.cos(math.pi * way)))
 
 
-def _append(path: Path, row: dict[str, object]) -> None:
+def _append(path: Path, row: Mapping[str, object]) -> None:
     new = not path.exists()
     with open(path, "a", newline="") as file:
         writer = csv.DictWriter(file, row.keys())

@@ -14,8 +14,8 @@ def camera_over_still(still: NDArray[np.uint8], length: int, edge: int, rng: np.
     """
     shortest = min(still.shape[:2])
     scale = max(float(rng.uniform(0.5, 1.0)) * min(1.0, shortest / (edge * 1.5)), edge / shortest)
-    still = cv2.resize(still, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    height, width = still.shape[:2]
+    height, width = (round(length * scale) for length in still.shape[:2])
+    still = np.asarray(cv2.resize(still, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     speed = rng.normal(0, 1, 2) * rng.choice([0.0, 0.5, 2.0, 4.0])
     turn, zoom = rng.normal(0, 0.004), rng.normal(0, 0.006)
     tilt = rng.normal(0, 2e-5, 2)

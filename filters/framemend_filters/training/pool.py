@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import time
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ def layout(shape: WindowShape) -> dict[str, slice]:
     """Channels of a record (T C H W), by the names of `Aligned`."""
     near = 2 * shape.neighbours
     sizes = {"frames": 3, "masks": 1, "certainty": 1, "neighbours": 3 * near, "validity": near}
-    sizes |= {"mean": 3, "count": 1, "target": 3}
+    sizes |= {"mean": 3, "count": 1, "base": 3, "target": 3}
     slices, start = {}, 0
     for name, size in sizes.items():
         slices[name] = slice(start, start + size)
@@ -50,6 +51,7 @@ def pack(sample: Sample, shape: WindowShape) -> NDArray[np.float16]:
         a.validity,
         a.mean.transpose(0, 3, 1, 2),
         a.count[:, None],
+        a.base.transpose(0, 3, 1, 2),
         sample.target.transpose(0, 3, 1, 2),
     ]
     return np.concatenate(parts, 1).astype(np.float16)
@@ -97,7 +99,7 @@ class PoolKeeper:
             for n in range(workers)
         ]
 
-    def __enter__(self) -> PoolKeeper:
+    def __enter__(self) -> Self:
         for worker in self._workers:
             worker.start()
         return self

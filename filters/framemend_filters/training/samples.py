@@ -47,7 +47,7 @@ def make_sample(
     length = shape.frames + 2 * reach
     edge = recipe.crop + 2 * recipe.margin
     clean = _cut_piece(source, clips, recipe, length, edge, rng)
-    focus = range(reach, reach + shape.frames) if len(clean) == length else range(0, min(len(clean), shape.frames))
+    focus = range(reach, reach + shape.frames) if len(clean) == length else range(min(len(clean), shape.frames))
     if len(clean) < length and len(clean) > shape.frames:
         start = int(rng.integers(0, len(clean) - shape.frames + 1))
         focus = range(start, start + shape.frames)
@@ -67,7 +67,7 @@ def make_sample(
     )
     parts = [align_segment(s, frames, masks, radius=shape.radius, neighbours=shape.neighbours) for s in segments]
     crop = slice(recipe.margin, recipe.margin + recipe.crop)
-    target = clean[focus.start : focus.stop, crop, crop].astype(np.float32) / 255
+    target = clean[focus.start : focus.stop, crop, crop].astype(np.float32) / np.float32(255)
     return Sample(_crop(_join(parts), crop), target, damaged.kind)
 
 
@@ -91,7 +91,7 @@ def _cut_piece(
         frames = frames[::-1]
     height, width = frames.shape[1:3]
     scale = max(float(rng.choice([1.0, 0.75, 0.5], p=[0.5, 0.25, 0.25])), edge / min(height, width))
-    size = min(int(round(edge / scale)), height, width)
+    size = min(round(edge / scale), height, width)
     top, left = int(rng.integers(0, height - size + 1)), int(rng.integers(0, width - size + 1))
     piece = frames[:, top : top + size, left : left + size]
     if size == edge:
@@ -113,7 +113,7 @@ def _spoil(
 def _join(parts: list[Aligned]) -> Aligned:
     if len(parts) == 1:
         return parts[0]
-    names = ("frames", "masks", "certainty", "neighbours", "validity", "mean", "count")
+    names = ("frames", "masks", "certainty", "neighbours", "validity", "mean", "count", "base")
     noise = float(np.mean([p.noise for p in parts]))
     return Aligned(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names}, noise=noise)
 
@@ -127,5 +127,6 @@ def _crop(a: Aligned, crop: slice) -> Aligned:
         validity=a.validity[:, :, crop, crop],
         mean=a.mean[:, crop, crop],
         count=a.count[:, crop, crop],
+        base=a.base[:, crop, crop],
         noise=a.noise,
     )

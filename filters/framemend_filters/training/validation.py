@@ -56,7 +56,7 @@ def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: Windo
                 given = {i: f.astype(np.float32) / 255 for i, f in enumerate(damaged)}
                 hidden = {i: m for i, m in enumerate(masks) if m.any()}
                 aligned = align_segment(segment, given, hidden, radius=shape.radius, neighbours=shape.neighbours)
-                target = clean[middle : middle + shape.frames, crop, crop].astype(np.float32) / 255
+                target = clean[middle : middle + shape.frames, crop, crop].astype(np.float32) / np.float32(255)
                 sample = Sample(_crop(aligned, crop), target, task)
                 records.append(pack(sample, shape))
                 noise.append(aligned.noise)
@@ -72,7 +72,7 @@ def psnr_of(picture: torch.Tensor, target: torch.Tensor, masks: torch.Tensor) ->
     return float(-10 * torch.log10(error.clamp_min(1e-6)))
 
 
-def _spoil(clean: NDArray[np.uint8], task: str, rng: np.random.Generator, source: ClipSource):  # noqa: ANN202
+def _spoil(clean: NDArray[np.uint8], task: str, rng: np.random.Generator, source: ClipSource):
     masks = np.zeros(clean.shape[:3], np.uint8)
     if task.startswith("noise"):
         return synthesis.gaussian_noise(clean, float(task[5:]), rng), masks

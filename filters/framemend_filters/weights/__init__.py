@@ -1,0 +1,44 @@
+"""The weights that come with the package, one folder a model, and the check of folders that a person names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from framemend_filters.errors import ModelError
+
+WEIGHTS = Path(__file__).parent
+MODEL_TYPE = "framemend"
+"""What config.json of a model folder says."""
+
+
+def shipped_models() -> list[str]:
+    """Names of the weights that come with the package."""
+    return sorted(path.parent.name for path in WEIGHTS.glob("*/config.json"))
+
+
+def model_folder(model: str | Path) -> Path:
+    """The checked folder of a model; see `framemend_filters.model.load_model` for what is wrong with others."""
+    shipped = WEIGHTS / str(model)
+    if str(model) in shipped_models():
+        folder = shipped
+    else:
+        folder = Path(model)
+        if not folder.is_dir():
+            names = ", ".join(shipped_models()) or "none"
+            raise ModelError(f"no model named {str(model)!r}; shipped are {names}; or pass a folder with config.json")
+    config = folder / "config.json"
+    try:
+        kind = json.loads(config.read_text()).get("model_type")
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is no model folder: it has no config.json") from None
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"{config} cannot be read: {error}") from error
+    if kind != MODEL_TYPE:
+        raise ModelError(f"{config} is of model_type {kind!r}, not {MODEL_TYPE!r}")
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        found = ", ".join(sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".ckpt"}))
+        other = f" (found {found}, which is not read)" if found else ""
+        raise ModelError(f"{folder} has no model.safetensors{other}; save the weights as safetensors")
+    return folder

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.borrow import Borrower, Filled
+from framemend_filters.engine.borrow import Borrower
 from framemend_filters.engine.flow import consistency, dis_flow, flow_picture, inside, sample_positions, warp
 from framemend_filters.engine.noise import noise_level
 from framemend_filters.engine.shrink import shrink
@@ -66,27 +66,86 @@ def align_segment(
     frames, masks: H W 3 float32 0..1 and H W uint8 (0 = given) for all of `segment.reach`; masks may lack frames.
     radius: frames on both sides that the mean is taken over; neighbours: frames on both sides handed on one by one.
     """
-    masks = masks or {}
-    filler = Borrower(segment, frames, masks)
-    wanted = range(
-        max(segment.reach.start, segment.frames.start - radius), min(segment.reach.stop, segment.frames.stop + radius)
-    )
-    # holes of frames that are only looked at say nothing (their validity is 0): a rough filling is enough for flow
-    filled = {i: filler.fill(i) if i in segment.frames else filler.rough(i) for i in wanted if not filler.is_lost(i)}
-    filled |= {i: filler.fill(i) for i in segment.frames if filler.is_lost(i)}
-    pictures = {i: flow_picture(filled[i].picture) for i in filled}
-    known = {i: (masks[i] == 0).astype(np.float32) for i in wanted if i in masks and masks[i].any()}
-    noise = _segment_noise(segment, wanted, frames, known)
-    flows: dict[tuple[int, int], NDArray[np.float32]] = {}
+    aligner = _Aligner(segment, frames, masks or {}, radius, neighbours)
+    columns = [aligner.frame(t) for t in segment.frames]
+    return Aligned(*(np.stack(column) for column in zip(*columns, strict=True)), noise=aligner.noise)
 
-    def flow(here: int, there: int) -> NDArray[np.float32]:
-        if (here, there) not in flows:
-            flows[here, there] = dis_flow(pictures[here], pictures[there])
-        return flows[here, there]
 
-    columns = [_align_frame(i, wanted, filled, known, noise, flow, radius, neighbours, segment) for i in segment.frames]
-    stacked = [np.stack(column) for column in zip(*columns, strict=True)]
-    return Aligned(*stacked, noise=noise)
+class _Aligner:
+    """Aligns the frames of one segment one by one; keeps their pictures, and the flows that serve twice."""
+
+    def __init__(
+        self,
+        segment: Segment,
+        frames: Mapping[int, NDArray[np.float32]],
+        masks: Mapping[int, NDArray[np.uint8]],
+        radius: int,
+        neighbours: int,
+    ) -> None:
+        self._segment, self._radius, self._neighbours = segment, radius, neighbours
+        reach, written = segment.reach, segment.frames
+        wanted = range(max(reach.start, written.start - radius), min(reach.stop, written.stop + radius))
+        filler = Borrower(segment, frames, masks)
+        # holes of frames that are only looked at say nothing (their validity is 0): a rough filling is enough for flow
+        self._filled = {
+            i: filler.fill(i) if i in written else filler.rough(i)
+            for i in wanted
+            if i in written or not filler.is_lost(i)
+        }
+        self._known = {i: (masks[i] == 0).astype(np.float32) for i in wanted if i in masks and masks[i].any()}
+        self._pictures = {i: flow_picture(filled.picture) for i, filled in self._filled.items()}
+        self._flows: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self.noise = _segment_noise(segment, wanted, frames, self._known)
+
+    def frame(self, t: int) -> tuple[NDArray[np.float32], ...]:
+        """Frame t as the fields of `Aligned`, in their order, without the time axis."""
+        frame, given = self._filled[t].picture, self._known.get(t)
+        height, width = frame.shape[:2]
+        expected: NDArray[np.float32] | np.float32 = np.float32(2 * self.noise**2 + ERROR_FLOOR)
+        if given is not None:
+            expected = expected + (1 - given) * np.float32(HOLE_TOLERANCE**2)
+        count = np.ones((height, width), np.float32) if given is None else given.copy()
+        total = frame * count[..., None]
+        near: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        for offset in (sign * step for step in range(1, self._radius + 1) for sign in (-1, 1)):
+            is_near, is_real = abs(offset) <= self._neighbours, t + offset in self._segment.reach
+            other = self._segment.mirror(t + offset)
+            if not (is_near or is_real):
+                continue
+            if other == t or other not in self._filled:
+                if is_near:
+                    near.append((frame, np.zeros((height, width), np.float32)))
+                continue
+            flow = self._flow(t, other)
+            positions = sample_positions(flow)
+            picture, visible = warp(self._filled[other].picture, positions), inside(positions, height, width)
+            if other in self._known:
+                visible = visible * warp(self._filled[other].certainty * self._known[other], positions)
+            if is_real:
+                weight = _likeness(picture, frame, expected) * visible
+                total += picture * weight[..., None]
+                count += weight
+            if is_near:
+                near.append((picture, visible * consistency(flow, self._flow(other, t), positions)))
+        mean = np.where(count[..., None] > 1e-3, total / np.maximum(count, 1e-3)[..., None], frame).astype(np.float32)
+        base = shrink(mean, self.noise / np.sqrt(np.maximum(count, LEAST_COUNT)))
+        mask = np.zeros((height, width), np.float32) if given is None else 1 - given
+        pictures, validity = (np.stack(parts) for parts in zip(*near, strict=True))
+        return frame, mask, self._filled[t].certainty, pictures, validity, mean, count, base
+
+    def _flow(self, here: int, there: int) -> NDArray[np.float32]:
+        if (here, there) not in self._flows:
+            self._flows[here, there] = dis_flow(self._pictures[here], self._pictures[there])
+        return self._flows[here, there]
+
+
+def _likeness(
+    picture: NDArray[np.float32], frame: NDArray[np.float32], expected: NDArray[np.float32] | np.float32
+) -> NDArray[np.float32]:
+    """Weight of a warped neighbour in the mean, H W, 1 where its squared error is no more than expected."""
+    difference = picture - frame
+    error = cv2.blur(np.einsum("hwc,hwc->hw", difference, difference) / 3, (ERROR_BOX, ERROR_BOX))
+    return np.exp(-FALL * np.maximum(0, np.asarray(error, np.float32) / expected - 1))
 
 
 def _segment_noise(
@@ -102,56 +161,3 @@ def _segment_noise(
         if usable:
             return float(np.mean(usable))
     return 0.0
-
-
-def _align_frame(t, wanted, filled: dict[int, Filled], known, noise, flow, radius, neighbours, segment):
-    frame = filled[t].picture
-    height, width = frame.shape[:2]
-    given = known.get(t)
-    expected = np.float32(2 * noise * noise + ERROR_FLOOR)
-    if given is not None:
-        expected = expected + (1 - given) * np.float32(HOLE_TOLERANCE**2)
-    count = np.ones((height, width), np.float32) if given is None else given.copy()
-    total = frame * count[..., None]
-    near_pictures, near_validity = [], []
-    offsets = [d for step in range(1, radius + 1) for d in (-step, step)]
-    for offset in offsets:
-        near = abs(offset) <= neighbours
-        real = (t + offset) in segment.reach
-        if not real and not near:
-            continue
-        other = segment.mirror(t + offset)
-        if other == t or other not in filled:
-            if near:
-                near_pictures.append(frame)
-                near_validity.append(np.zeros((height, width), np.float32))
-            continue
-        way = flow(t, other)
-        positions = sample_positions(way)
-        picture = warp(filled[other].picture, positions)
-        visible = inside(positions, height, width)
-        if other in known:
-            visible = visible * warp(filled[other].certainty * known[other], positions)
-        difference = picture - frame
-        error = cv2.blur(np.einsum("hwc,hwc->hw", difference, difference) / 3, (ERROR_BOX, ERROR_BOX))
-        weight = np.exp(-FALL * np.maximum(0, error / expected - 1)) * visible
-        if real:
-            total += picture * weight[..., None]
-            count += weight
-        if near:
-            near_pictures.append(picture)
-            near_validity.append(visible * consistency(way, flow(other, t), positions))
-    mean = np.where(count[..., None] > 1e-3, total / np.maximum(count, 1e-3)[..., None], frame)
-    mean = mean.astype(np.float32)
-    base = shrink(mean, noise / np.sqrt(np.maximum(count, LEAST_COUNT)))
-    mask = np.zeros((height, width), np.float32) if given is None else 1 - given
-    return (
-        frame,
-        mask,
-        filled[t].certainty,
-        np.stack(near_pictures) if near_pictures else np.zeros((0, height, width, 3), np.float32),
-        np.stack(near_validity) if near_validity else np.zeros((0, height, width), np.float32),
-        mean,
-        count,
-        base,
-    )

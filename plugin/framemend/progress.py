@@ -18,13 +18,16 @@ class Progress:
     >>> with Progress(total=480, label="in.mp4", quiet=False) as progress:
     ...     progress.update(12)
 
-    total: frames expected, None where that is not known; quiet: write nothing at all.
+    total: frames expected, None where that is not known; quiet: write nothing at all; unit: what is counted.
     """
 
-    def __init__(self, total: int | None, label: str, quiet: bool, *, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, total: int | None, label: str, quiet: bool, *, unit: str = "frames", stream: TextIO | None = None
+    ) -> None:
         self.total = total
         self.label = label
         self.done = 0
+        self._unit = unit
         self._quiet = quiet
         self._stream = sys.stderr if stream is None else stream
         self._live = self._stream.isatty()
@@ -51,11 +54,11 @@ class Progress:
         """The line as it stands: `in.mp4: 120/480 frames (25 %), 7.1 fps, 0:00:51 left`."""
         rate = self.done / max(time.monotonic() - self._start, 1e-6)
         parts = (
-            f"{self.done}/{self.total} frames ({100 * self.done // self.total} %)"
+            f"{self.done}/{self.total} {self._unit} ({100 * self.done // self.total} %)"
             if self.total
-            else f"{self.done} frames"
+            else f"{self.done} {self._unit}"
         )
-        text = f"{self.label}: {parts}, {rate:.3g} fps"
+        text = f"{self.label}: {parts}, {rate:.3g} {'fps' if self._unit == 'frames' else self._unit + '/s'}"
         if self.total and self.done and self.done < self.total:
             text += f", {_clock((self.total - self.done) / rate)} left"
         return text

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with (
         PoolKeeper(args.out / "pool", source, (moving, stills), recipe, shape, args.workers) as keeper,
-        Progress(recipe.steps, f"training ({args.objective})", quiet=False) as progress,
+        Progress(recipe.steps, f"training ({args.objective})", quiet=False, unit="steps") as progress,
     ):
 
         def report(status: Status) -> None:

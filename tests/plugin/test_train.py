@@ -1,0 +1,73 @@
+"""`framemend train` from a folder of real files to weights that `framemend repair` takes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+RECIPE = {
+    "steps": 4,
+    "batch": 2,
+    "crop": 32,
+    "margin": 8,
+    "pool": 8,
+    "reuse": 2.0,
+    "hole_reach": 3,
+    "validate_every": 2,
+    "model": {"frames": 2, "radius": 2, "neighbours": 1, "dims": [8, 8, 16], "depth": 1, "heads": 2},
+}
+
+
+@pytest.fixture
+def data(tmp_path: Path, ffmpeg: Callable[..., None]) -> Path:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number in range(2):
+        source = f"testsrc2=size=96x80:rate=25:duration=0.8,rotate={number}"
+        ffmpeg("-f", "lavfi", "-i", source, "-c:v", "libx264", "-crf", "12", folder / f"clip {number}.mp4")
+    ffmpeg("-f", "lavfi", "-i", "mandelbrot=size=120x100", "-frames:v", "1", folder / "still.png")
+    (folder / "notes.txt").write_text("not a clip")
+    (folder / "broken.mp4").write_bytes(b"not a video either")
+    return folder
+
+
+@pytest.mark.slow
+def test_weights_are_pretrained_then_trained_to_repair_then_used(
+    tmp_path: Path, data: Path, framemend: Callable[..., tuple[int, str, str]]
+) -> None:
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps(RECIPE))
+    shared = ("--data", data, "--validation", data, "--config", recipe)
+    status, out, err = framemend("train", "pretrain", *shared, "--out", tmp_path / "pre")
+    assert (status, out) == (0, "")
+    assert "training on 2 clips and 1 stills" in err
+    assert "left out: " in err and "broken.mp4" in err
+    status, _, _ = framemend("train", "repair", *shared, "--out", tmp_path / "run", "--init", tmp_path / "pre" / "best")
+    assert status == 0
+    assert (tmp_path / "run" / "curves.png").stat().st_size > 1000
+    assert (tmp_path / "run" / "log.csv").read_text().splitlines()[-1].startswith("4,")
+    status, _, err = framemend("train", "repair", *shared, "--out", tmp_path / "run")
+    assert status == 2
+    assert "holds a run already; pass --resume" in err
+    status, _, _ = framemend(
+        "repair",
+        "--model",
+        tmp_path / "run" / "best",
+        "--device",
+        "cpu",
+        data / "clip 0.mp4",
+        tmp_path / "repaired.mkv",
+    )
+    assert status == 0
+
+
+def test_a_folder_without_clips_is_said_in_one_line(
+    tmp_path: Path, framemend: Callable[..., tuple[int, str, str]]
+) -> None:
+    status, _, err = framemend("train", "repair", "--data", tmp_path, "--out", tmp_path / "run")
+    assert status == 1
+    assert err == f"framemend: {tmp_path}: no video and no still in it that can be decoded\n"
+    status, _, err = framemend("train", "repair", "--data", tmp_path / "none", "--out", tmp_path / "run")
+    assert status == 1
+    assert err == f"framemend: no such folder: {tmp_path / 'none'}\n"

@@ -111,7 +111,7 @@ def damage(clean: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Da
     return Damaged(frames, masks, str(kind))
 
 
-_SHARES = {"noise": 0.40, "codec": 0.15, "blur": 0.10, "jpeg": 0.02, "holes": 0.20, "mixed": 0.07, "clean": 0.06}
+_SHARES = {"noise": 0.36, "codec": 0.17, "blur": 0.12, "jpeg": 0.02, "holes": 0.20, "mixed": 0.07, "clean": 0.06}
 _CODECS = {"h264": (24, 45), "hevc": (24, 42), "mpeg2": (3, 28), "mpeg4": (3, 28)}
 
 

@@ -8,8 +8,9 @@ from torch import Tensor
 from framemend_filters.model.network import NOISE_FLOOR
 from framemend_filters.training.recipe import Recipe
 
-CHARBONNIER = 0.05
-"""Width of the rounded bottom of the loss, in units of the noise plus NOISE_FLOOR."""
+CHARBONNIER = 0.25
+"""Width of the rounded bottom of the loss, in units of the noise plus NOISE_FLOOR. Wide: where the damage is in doubt,
+the mean of what may be true is wanted, not the median, which is to do nothing."""
 
 
 def loss(

@@ -9,6 +9,7 @@ All of it is computed from the frames as given (their holes filled), never from 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -60,14 +61,20 @@ def align_segment(
     *,
     radius: int,
     neighbours: int,
+    threads: int = 1,
 ) -> Aligned:
     """Align a segment.
 
     frames, masks: H W 3 float32 0..1 and H W uint8 (0 = given) for all of `segment.reach`; masks may lack frames.
     radius: frames on both sides that the mean is taken over; neighbours: frames on both sides handed on one by one.
+    threads: frames aligned at the same time; the result is the same for any number.
     """
     aligner = _Aligner(segment, frames, masks or {}, radius, neighbours)
-    columns = [aligner.frame(t) for t in segment.frames]
+    if threads > 1 and len(segment.frames) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            columns = list(pool.map(aligner.frame, segment.frames))
+    else:
+        columns = [aligner.frame(t) for t in segment.frames]
     return Aligned(*(np.stack(column) for column in zip(*columns, strict=True)), noise=aligner.noise)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ Mask = NDArray[np.uint8]
 
 HOLE_RADIUS = 16
 """Frames on both sides that holes may borrow from."""
+ALIGN_THREADS = min(4, os.cpu_count() or 1)
+"""Frames aligned at the same time."""
 LEAST_EDGE = 16
 """Smallest height and width that can be repaired, in samples."""
 _UNKNOWN_LENGTH = 1 << 40
@@ -128,7 +131,9 @@ class Repairer:
     def _repair_segment(
         self, segment: Segment, frames: Mapping[int, Picture], masks: Mapping[int, Mask]
     ) -> Iterator[FrameRepair]:
-        aligned = align_segment(segment, frames, masks, radius=self._mean_radius, neighbours=self._neighbours)
+        aligned = align_segment(
+            segment, frames, masks, radius=self._mean_radius, neighbours=self._neighbours, threads=ALIGN_THREADS
+        )
         made, errors = self._infer(aligned)
         for place, index in enumerate(segment.frames):
             seed = index if self.settings.grain else None

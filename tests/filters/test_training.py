@@ -81,7 +81,9 @@ def test_a_killed_run_goes_on_exactly(tmp_path: Path, objective: str) -> None:
         torch.testing.assert_close(again.mean[name], whole.mean[name], rtol=0, atol=0)
     for name in ("log.csv", "validation.csv"):
         with open(tmp_path / "killed" / name) as file:
-            assert [row["step"] for row in csv.DictReader(file)]
+            steps = [int(row["step"]) for row in csv.DictReader(file)]
+        assert steps == sorted(set(steps))
+        assert steps[-1] == 8
     assert plot_run(tmp_path / "killed")
     assert FramemendModel.from_pretrained(tmp_path / "killed" / "best").config.frames == 2
 

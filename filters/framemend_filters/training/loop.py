@@ -182,6 +182,8 @@ class Run:
         self.mean = {name: value.float() for name, value in state["mean"].items()}
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+        for name in ("log.csv", "validation.csv"):
+            _forget_after(self.folder / name, self.step)
 
     def _take_step(self, batch: tuple[dict[str, Tensor], Tensor, Tensor]) -> Tensor:
         recipe = self.recipe
@@ -254,6 +256,16 @@ def learning_rate(step: int, recipe: Recipe) -> float:
         return recipe.rate
     way = min(1.0, (step - begin) / max(1.0, recipe.steps - begin))
     return recipe.rate * (recipe.rate_end + (1 - recipe.rate_end) * 0.5 * (1 + math.cos(math.pi * way)))
+
+
+def _forget_after(path: Path, step: int) -> None:
+    """Drop the lines of steps that will be made again."""
+    if path.exists():
+        with open(path, newline="") as file:
+            rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+        path.unlink()
+        for row in rows:
+            _append(path, row)
 
 
 def _append(path: Path, row: Mapping[str, object]) -> None:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framemend.clips import read_clip
+from framemend.evaluation import telea
 from framemend_filters.damage.synthesis import gaussian_noise, moving_mask
 from framemend_filters.engine.align import align_segment
-from framemend_filters.engine.borrow import Borrower, inpaint
+from framemend_filters.engine.borrow import Borrower
 from framemend_filters.engine.windows import Segment
 
 MIDDLE, LENGTH = 18, 37
@@ -69,7 +70,8 @@ def _borrowed(clean: NDArray[np.uint8], masks: NDArray[np.uint8]) -> list[float]
     if hole.all():
         other = (frames[MIDDLE - 1] + frames[MIDDLE + 1]) / 2
     else:
-        other = inpaint(frames[MIDDLE], masks[MIDDLE])
+        given = np.rint(frames[MIDDLE] * 255).astype(np.uint8)
+        other = telea(given[None], masks[MIDDLE][None])[0] / 255
     return [_psnr(picture[hole], clean[MIDDLE][hole] / 255) for picture in (filled, other)]
 
 

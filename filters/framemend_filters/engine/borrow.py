@@ -2,7 +2,7 @@
 
 Flow between consecutive frames is completed smoothly through the holes; every hidden sample follows it forward and
 backward until it comes out on a sample that is given, and takes its colour there (read once, so that nothing blurs with
-distance). What no frame in reach shows is inpainted from the surroundings. A lost frame (hidden as a whole) is first
+distance). What no frame in reach shows is spread in from the surroundings. A lost frame (hidden as a whole) is first
 interpolated between the nearest frames that are given. The model goes on from this picture.
 """
 
@@ -29,7 +29,8 @@ from framemend_filters.engine.windows import Segment
 
 HOLE_MARGIN = 3
 """Samples by which a hole is widened before its flow is trusted: DIS sees patches, not samples."""
-TELEA_RADIUS = 3
+SPREAD_MARGIN, SPREAD_STEPS = 16, 30
+"""Samples around what no frame shows that its filling starts from, and steps of relaxation."""
 DOUBT_PER_FRAME = 0.05
 """Certainty of a borrowed sample falls by 1 / (1 + this * frames between)."""
 AGREEMENT = 16 / 255
@@ -100,7 +101,7 @@ class Borrower:
         sure[rows, columns] = np.where(seen, certainty, 0.0)
         unseen = np.zeros(hole.shape, np.uint8)
         unseen[rows[~seen], columns[~seen]] = 1
-        return Filled(inpaint(picture, unseen), sure)
+        return Filled(spread(picture, unseen), sure)
 
     def _follow(self, points: NDArray[np.float32], way: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Colours (N 3) that points of frame way[0] have where they come into sight along `way`, and after how many
@@ -175,14 +176,21 @@ class Borrower:
         return self._flows[here, there]
 
 
-def inpaint(picture: NDArray[np.float32], unknown: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Fill `unknown` (H W uint8, not 0) in `picture` (H W 3 float32 0..1) from its surroundings (Telea, "An image
-    inpainting technique based on the fast marching method", 2004), at 8 bits inside the hole only."""
+def spread(picture: NDArray[np.float32], unknown: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Fill `unknown` (H W uint8, not 0) in `picture` (H W 3 float32) smoothly from its surroundings, without creases: a
+    pyramid first, then relaxation towards the membrane that the edge spans."""
     if not unknown.any():
         return picture
-    codes = np.clip(np.rint(picture * 255), 0, 255).astype(np.uint8)
-    filled = cv2.inpaint(codes, unknown, TELEA_RADIUS, cv2.INPAINT_TELEA)
-    return np.where(unknown[..., None] > 0, filled.astype(np.float32) / 255, picture)
+    rows, columns = (np.flatnonzero((unknown > 0).any(axis)) for axis in (1, 0))
+    top, bottom = max(0, rows[0] - SPREAD_MARGIN), rows[-1] + 1 + SPREAD_MARGIN
+    left, right = max(0, columns[0] - SPREAD_MARGIN), columns[-1] + 1 + SPREAD_MARGIN
+    hole = (unknown[top:bottom, left:right] > 0)[..., None]
+    part = fill_smoothly(picture[top:bottom, left:right], 1.0 - hole[..., 0].astype(np.float32))
+    for _ in range(SPREAD_STEPS):
+        part = np.where(hole, np.asarray(cv2.blur(part, (5, 5)), np.float32), part)
+    filled = picture.copy()
+    filled[top:bottom, left:right] = part
+    return filled
 
 
 def read_points(picture: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,88 @@
+"""Holes filled from other frames."""
+
+import numpy as np
+import pytest
+from pictures import panning_clip, psnr
+
+from framemend_filters.engine.borrow import Borrower, read_points, spread
+from framemend_filters.engine.shrink import shrink
+from framemend_filters.engine.windows import Segment
+
+
+def _borrower(clip: np.ndarray, masks: np.ndarray, at: int, reach: range | None = None) -> Borrower:
+    frames = {i: np.where(m[..., None] > 0, np.float32(0), f) for i, (f, m) in enumerate(zip(clip, masks, strict=True))}
+    return Borrower(Segment(range(at, at + 1), reach or range(len(clip))), frames, dict(enumerate(masks)))
+
+
+def _static_box(clip: np.ndarray) -> np.ndarray:
+    masks = np.zeros(clip.shape[:3], np.uint8)
+    masks[:, 40:60, 60:72] = 255
+    return masks
+
+
+def test_what_a_static_box_hides_in_a_pan_is_carried_over_from_other_frames() -> None:
+    clip = panning_clip(17, 96, 128, speed=2.0)
+    masks = _static_box(clip)
+    filled = _borrower(clip, masks, 8).fill(8)
+    hole = masks[8] > 0
+    alone = _borrower(clip, masks, 8, range(8, 9)).fill(8)
+    assert psnr(filled.picture[hole], clip[8][hole]) > 26
+    assert psnr(filled.picture[hole], clip[8][hole]) > psnr(alone.picture[hole], clip[8][hole]) + 5
+    assert (filled.certainty[hole] > 0).mean() > 0.95
+    assert alone.certainty[hole].max() == 0
+    np.testing.assert_array_equal(filled.picture[~hole], clip[8][~hole])
+    assert filled.certainty[~hole].min() == 1
+
+
+def test_a_lost_frame_lies_between_its_neighbours() -> None:
+    clip = panning_clip(9, 96, 128, speed=3.0)
+    masks = np.zeros(clip.shape[:3], np.uint8)
+    masks[4] = 255
+    borrower = _borrower(clip, masks, 4)
+    filled = borrower.fill(4)
+    average = (clip[3] + clip[5]) / 2
+    inner = slice(8, -8), slice(8, -8)
+    assert borrower.is_lost(4)
+    assert psnr(filled.picture[inner], clip[4][inner]) > psnr(average[inner], clip[4][inner]) + 4
+
+
+def test_a_lost_frame_at_the_end_repeats_the_last_one_without_much_certainty() -> None:
+    clip = panning_clip(4, 48, 64)
+    masks = np.zeros(clip.shape[:3], np.uint8)
+    masks[3] = 255
+    filled = _borrower(clip, masks, 3).fill(3)
+    np.testing.assert_array_equal(filled.picture, clip[2])
+    assert filled.certainty.max() <= 0.3
+
+
+def test_where_every_frame_is_lost_nothing_is_certain() -> None:
+    clip = panning_clip(3, 48, 64)
+    masks = np.full(clip.shape[:3], 255, np.uint8)
+    filled = _borrower(clip, masks, 1).fill(1)
+    assert np.isfinite(filled.picture).all()
+    assert filled.certainty.max() == 0
+
+
+def test_what_is_spread_into_a_hole_stays_between_the_values_around_it() -> None:
+    ramp = np.repeat(np.linspace(0.2, 0.8, 64, dtype=np.float32)[None, :, None], 48, 0).repeat(3, 2)
+    unknown = np.zeros((48, 64), np.uint8)
+    unknown[10:30, 20:50] = 1
+    broken = np.where(unknown[..., None] > 0, np.float32(9), ramp)
+    filled = spread(broken, unknown)
+    assert np.abs(filled - ramp).max() < 0.1
+    np.testing.assert_array_equal(filled[unknown == 0], ramp[unknown == 0])
+
+
+def test_points_are_read_between_samples_and_at_the_edge() -> None:
+    y, x = np.mgrid[:8, :10].astype(np.float32)
+    points = np.array([[2.25, 3.5], [9.0, 7.0], [-4.0, 20.0]], np.float32)
+    np.testing.assert_allclose(read_points(np.stack([x, y], -1), points), [[2.25, 3.5], [9, 7], [0, 7]], atol=1e-6)
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 128), (17, 31), (40, 45)])
+def test_shrinking_takes_noise_away_at_any_size_and_leaves_a_clean_picture_alone(height: int, width: int) -> None:
+    clean = panning_clip(1, height, width)[0]
+    level = np.full((height, width), 20 / 255, np.float32)
+    noisy = clean + np.random.default_rng(0).normal(0, 20 / 255, clean.shape).astype(np.float32)
+    assert psnr(shrink(noisy, level), clean) > psnr(noisy, clean) + 1
+    np.testing.assert_allclose(shrink(clean, 0 * level), clean, atol=1e-5)

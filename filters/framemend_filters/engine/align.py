@@ -135,7 +135,8 @@ class _Aligner:
             if is_near:
                 near.append((picture, visible * consistency(flow, self._flow(other, t), positions)))
         mean = np.where(count[..., None] > 1e-3, total / np.maximum(count, 1e-3)[..., None], frame).astype(np.float32)
-        base = shrink(mean, self.noise / np.sqrt(np.maximum(count, LEAST_COUNT)))
+        left = self.noise / np.sqrt(np.maximum(count, LEAST_COUNT))
+        base = shrink(mean, left.astype(np.float32, copy=False))
         mask = np.zeros((height, width), np.float32) if given is None else 1 - given
         pictures, validity = (np.stack(parts) for parts in zip(*near, strict=True))
         return frame, mask, self._filled[t].certainty, pictures, validity, mean, count, base

@@ -42,7 +42,7 @@ def dis_flow(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np
         _local.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     start: Any = None
     flow = _local.dis.calc(picture, other, start)
-    return np.ascontiguousarray(flow[:height, :width])
+    return np.ascontiguousarray(flow[:height, :width], np.float32)
 
 
 def sample_positions(flow: NDArray[np.float32]) -> NDArray[np.float32]:

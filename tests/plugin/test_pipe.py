@@ -319,7 +319,9 @@ def test_in_a_real_shell_line_only_data_comes_out(tiny_model):
         out, err = running.communicate(data)
     assert running.returncode == 0
     assert out == repaired_directly(data, RepairSettings(model=str(tiny_model), device="cpu"))
-    assert b"4 frames" in err and err.count(b"\n") == 1
+    lines = err.splitlines()  # on a slow machine more than one
+    assert b"4 frames" in lines[-1]
+    assert all(line.startswith(b"framemend: pipe: ") for line in lines)
 
 
 def test_ctrl_c_ends_with_130_and_one_line(tiny_model):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-GRAIN_FROM = 2 / 255
-"""Noise weaker than this, standard deviation on the 0..1 scale, is not imitated."""
+GRAIN_FROM = 4 / 255
+"""Noise weaker than this, standard deviation on the 0..1 scale, is hardly seen and may be texture: not imitated."""
 
 
 @dataclass(frozen=True)

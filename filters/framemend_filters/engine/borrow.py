@@ -29,6 +29,8 @@ from framemend_filters.engine.windows import Segment
 
 HOLE_MARGIN = 3
 """Samples by which a hole is widened before its flow is trusted: DIS sees patches, not samples."""
+ROUND_TRIP = (1.5, 0.1)
+"""Samples, and share of the step, that flow there and back may miss by before a sample is followed no further."""
 SPREAD_MARGIN, SPREAD_STEPS = 16, 30
 """Samples around what no frame shows that its filling starts from, and steps of relaxation."""
 DOUBT_PER_FRAME = 0.05
@@ -114,9 +116,12 @@ class Borrower:
             if not open_.size:
                 break
             position = position[open_ if step == 1 else slice(None)]
-            position = position + read_points(self._flow(here, there), position)
+            step_taken = read_points(self._flow(here, there), position)
+            position = position + step_taken
             height, width = self._frames[there].shape[:2]
-            within = inside(position, height, width) > 0
+            miss = np.linalg.norm(step_taken + read_points(self._flow(there, here), position), axis=1)
+            comes_back = miss < ROUND_TRIP[0] + ROUND_TRIP[1] * np.linalg.norm(step_taken, axis=1)
+            within = (inside(position, height, width) > 0) & comes_back
             position, open_ = position[within], open_[within]
             if not open_.size:
                 break

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from framemend.evaluate import VIDEO_SUFFIXES
 from framemend_filters.errors import InputError, InputNotFound, SettingError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from framemend_filters.training.data import Codec
     from framemend_filters.training.recipe import Recipe
 
-VIDEOS = {".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mpg", ".ts", ".mxf", ".y4m"}
 STILLS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 
 
@@ -134,7 +134,7 @@ class ClipFolder:
         cache.mkdir(parents=True, exist_ok=True)
         arrays, names = [], []
         for path in sorted(path for folder in folders for path in folder.rglob("*")):
-            if path.suffix.lower() not in VIDEOS | STILLS or not path.is_file():
+            if path.suffix.lower() not in VIDEO_SUFFIXES | STILLS or not path.is_file():
                 continue
             stat = path.stat()
             array = cache / f"{path.stem}-{stat.st_size}-{int(stat.st_mtime)}.npy"

@@ -112,10 +112,9 @@ class Borrower:
         steps = np.zeros(len(points), np.float32)
         position = points.copy()
         open_ = np.arange(len(points))
-        for step, (here, there) in enumerate(itertools.pairwise(way), start=1):
+        for here, there in itertools.pairwise(way):
             if not open_.size:
                 break
-            position = position[open_ if step == 1 else slice(None)]
             step_taken = read_points(self._flow(here, there), position)
             position = position + step_taken
             height, width = self._frames[there].shape[:2]
@@ -149,8 +148,8 @@ class Borrower:
             return Filled(filled.picture, filled.certainty * (0.3 / abs(only - index)))
         a, b = self.fill(before), self.fill(after)
         share = (index - before) / (after - before)
-        to_after = dis_flow(flow_picture(a.picture), flow_picture(b.picture))
-        to_before = dis_flow(flow_picture(b.picture), flow_picture(a.picture))
+        first, last = flow_picture(a.picture), flow_picture(b.picture)
+        to_after, to_before = dis_flow(first, last), dis_flow(last, first)
         # intermediate flows as in Jiang et al., "Super SloMo", CVPR 2018, equation 4
         flows = (
             share * share * to_before - (1 - share) * share * to_after,
@@ -159,7 +158,7 @@ class Borrower:
         picture, certainty = _blend(a, b, flows, share)
         for _ in range(2):
             middle = flow_picture(picture)
-            flows = (dis_flow(middle, flow_picture(a.picture)), dis_flow(middle, flow_picture(b.picture)))
+            flows = (dis_flow(middle, first), dis_flow(middle, last))
             picture, certainty = _blend(a, b, flows, share)
         return Filled(picture, certainty * 0.8)
 

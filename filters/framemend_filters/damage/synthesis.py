@@ -147,17 +147,8 @@ def _any_hole(frames: Frames, rng: np.random.Generator) -> tuple[Frames, NDArray
     elif chance < 0.88:
         return defects.logo(frames, rng, severity)
     else:
-        return lost_frames(frames, rng)
+        return defects.lost_frames(frames, rng, severity)
     return np.where(masks[..., None] > 0, np.uint8(rng.integers(0, 256)), frames), masks
-
-
-def lost_frames(frames: Frames, rng: np.random.Generator) -> tuple[Frames, NDArray[np.uint8]]:
-    """One to a quarter of the frames lost: black, and masked whole."""
-    lost = np.zeros(len(frames), bool)
-    lost[rng.permutation(len(frames))[: max(1, int(len(frames) * rng.uniform(0, 0.25)))]] = True
-    masks = np.zeros(frames.shape[:3], np.uint8)
-    masks[lost] = 255
-    return np.where(lost[:, None, None, None], np.uint8(0), frames), masks
 
 
 def _to_codes(values: NDArray[np.floating]) -> Frames:

@@ -27,16 +27,16 @@ class Recipe:
     """
 
     objective: Literal["pretrain", "repair"]
-    steps: int = 20_000
-    batch: int = 8
+    steps: int
+    batch: int = 4
     crop: int = 96
     margin: int = 16
     pool: int = 512
     reuse: float = 4.0
-    rate: float = 1e-3
+    rate: float = 2e-3
     rate_end: float = 0.02
     warmup: int = 200
-    decay_from: float = 0.5
+    decay_from: float = 0.35
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     ema: float = 0.999
@@ -53,12 +53,12 @@ class Recipe:
 
 def pretrain() -> Recipe:
     """Masked, generative pretraining of `fast`."""
-    return Recipe(objective="pretrain", steps=4_000, decay_from=0.7, rate_end=0.2, hole_reach=6, reuse=8.0)
+    return Recipe(objective="pretrain", steps=6_000, decay_from=0.7, rate_end=0.2, hole_reach=6, reuse=8.0)
 
 
 def repair() -> Recipe:
     """Repair training of `fast`, from pretrained weights."""
-    return Recipe(objective="repair", steps=20_000)
+    return Recipe(objective="repair", steps=28_000)
 
 
 def load_recipe(base: Recipe, path: Path | None) -> Recipe:

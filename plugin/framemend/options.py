@@ -39,6 +39,12 @@ def add_repair_options(parser: argparse.ArgumentParser) -> None:
         metavar="HOW",
         help="auto: detected; none: the clip is one scene (default: auto)",
     )
+    group.add_argument(
+        "--lookahead",
+        type=int,
+        metavar="N",
+        help="for live use: see N frames ahead at most, 0 for none (default: as far as the model looks)",
+    )
     group.add_argument("--no-grain", action="store_true", help="no grain on generated areas")
     group = parser.add_argument_group("machine")
     group.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
@@ -60,6 +66,7 @@ def settings_from(args: argparse.Namespace) -> RepairSettings:
         precision=args.precision,
         tile=args.tile,
         scene_changes=args.scene_changes,
+        lookahead=args.lookahead,
         grain=not args.no_grain,
         **({} if args.tile_overlap is None else {"tile_overlap": args.tile_overlap}),
     )

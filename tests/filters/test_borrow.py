@@ -46,13 +46,22 @@ def test_a_lost_frame_lies_between_its_neighbours() -> None:
     assert psnr(filled.picture[inner], clip[4][inner]) > psnr(average[inner], clip[4][inner]) + 4
 
 
-def test_a_lost_frame_at_the_end_repeats_the_last_one_without_much_certainty() -> None:
-    clip = panning_clip(4, 48, 64)
+def test_lost_frames_at_an_end_go_on_as_the_picture_was_moving_with_little_certainty() -> None:
+    clip = panning_clip(9, 96, 128, speed=3.0)
     masks = np.zeros(clip.shape[:3], np.uint8)
-    masks[3] = 255
-    filled = _borrower(clip, masks, 3).fill(3)
-    np.testing.assert_array_equal(filled.picture, clip[2])
-    assert filled.certainty.max() <= 0.3
+    masks[:2] = masks[7:] = 255
+    for at, last in ((8, 6), (0, 2)):
+        filled = _borrower(clip, masks, at).fill(at)
+        inner = (slice(12, -12), slice(12, -12))
+        assert psnr(filled.picture[inner], clip[at][inner]) > psnr(clip[last][inner], clip[at][inner]) + 6
+        assert filled.certainty.max() < 0.2
+
+
+def test_a_lost_frame_beside_a_single_one_repeats_it() -> None:
+    clip = panning_clip(3, 96, 128, speed=3.0)
+    masks = np.zeros(clip.shape[:3], np.uint8)
+    masks[1:] = 255
+    np.testing.assert_array_equal(_borrower(clip, masks, 2).fill(2).picture, clip[0])
 
 
 def test_where_every_frame_is_lost_nothing_is_certain() -> None:

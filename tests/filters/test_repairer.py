@@ -73,6 +73,26 @@ def test_a_stream_reads_no_further_than_a_window(tiny_model: str, clip: np.ndarr
     assert read == repairer.span(0, 1000).stop
 
 
+@pytest.mark.parametrize("lookahead", [0, 1, 4])
+@pytest.mark.parametrize("with_masks", [False, True])
+def test_with_a_lookahead_nothing_later_is_seen_and_no_more_is_read(
+    tiny_model: str, clip: np.ndarray, masks: np.ndarray, lookahead: int, with_masks: bool
+) -> None:
+    """Frame n comes out as if the clip ended with frame n + lookahead, and is there once that has been read."""
+    repairer = Repairer(_settings(tiny_model, lookahead=lookahead, strength=1.0), masked=with_masks)
+    pairs = list(zip(clip, masks if with_masks else [None] * len(clip), strict=True))
+    read: list[int] = []
+    for n, repair in enumerate(repairer.repair_stream(pair for i, pair in enumerate(pairs) if read.append(i) is None)):
+        end = min(len(clip), n + lookahead + 1)
+        assert len(read) == end
+        np.testing.assert_array_equal(repair.residual, list(repairer.repair_stream(pairs[:end]))[n].residual)
+
+
+def test_a_longer_lookahead_sees_more(tiny_model: str, clip: np.ndarray) -> None:
+    near, far = (_residuals(_by_chunks(Repairer(_settings(tiny_model, lookahead=n)), clip)) for n in (0, 1))
+    assert not np.array_equal(near[4], far[4])
+
+
 @pytest.mark.parametrize("cut", range(10))
 @pytest.mark.parametrize("with_masks", [False, True])
 def test_nothing_passes_a_cut(tiny_model: str, clip: np.ndarray, masks: np.ndarray, cut: int, with_masks: bool) -> None:
@@ -167,6 +187,7 @@ def test_frames_smaller_than_16_are_refused(tiny_model: str) -> None:
         ({"precision": "int8"}, "precision is 'int8'; use one of auto, fp32"),
         ({"tile": 8}, "tile is 8; the smallest is 64"),
         ({"tile_overlap": -1}, "tile_overlap is -1"),
+        ({"lookahead": -1}, "lookahead is -1; it is a number of frames from 0"),
         ({"scene_changes": "some"}, "scene_changes is 'some'"),
     ],
 )

@@ -142,10 +142,7 @@ class Borrower:
         if before is None and after is None:
             return Filled(np.full((*shape, 3), 0.5, np.float32), np.zeros(shape, np.float32))
         if before is None or after is None:
-            only = before if after is None else after
-            assert only is not None
-            filled = self.fill(only)
-            return Filled(filled.picture, filled.certainty * (0.3 / abs(only - index)))
+            return self._extrapolate(index)
         a, b = self.fill(before), self.fill(after)
         share = (index - before) / (after - before)
         first, last = flow_picture(a.picture), flow_picture(b.picture)
@@ -161,6 +158,20 @@ class Borrower:
             flows = (dis_flow(middle, first), dis_flow(middle, last))
             picture, certainty = _blend(a, b, flows, share)
         return Filled(picture, certainty * 0.8)
+
+    def _extrapolate(self, index: int) -> Filled:
+        """A lost frame at an end of the scene: the nearest one given, moved on as it was moving."""
+        nearest = sorted(self._shown, key=lambda i: abs(i - index))[:2]
+        last = self.fill(nearest[0])
+        ahead = abs(index - nearest[0])
+        doubt = 0.3 / ahead
+        if len(nearest) == 1:
+            return Filled(last.picture, last.certainty * doubt)
+        back = self._flow(nearest[0], nearest[1]) / abs(nearest[0] - nearest[1])
+        positions = sample_positions(back * np.float32(ahead))
+        height, width = last.certainty.shape
+        certainty = warp(last.certainty, positions) * inside(positions, height, width)
+        return Filled(warp(last.picture, positions), certainty * doubt)
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         if index not in self._pictures:

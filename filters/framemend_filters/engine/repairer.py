@@ -47,7 +47,7 @@ class Repairer:
     """Repairs clips chunk by chunk.
 
     chunk_frames: frames written from one window (K); chunk k holds frames k*K .. k*K+K-1. radius: frames to hand in on
-    both sides of a chunk. What is written for a frame depends on its number and its neighbours alone, not on the order
+    both sides of a chunk. With settings.lookahead L, K is 1 and frame n is written as if the clip ended with n + L. What is written for a frame depends on its number and its neighbours alone, not on the order
     of calls. Methods may be called from several threads.
     """
 
@@ -57,7 +57,8 @@ class Repairer:
         self.strength = self.settings.strength if self.settings.strength is not None else (0.0 if masked else 1.0)
         self.masked = masked
         config = json.loads((model_folder(self.settings.model) / "config.json").read_text())
-        self.chunk_frames: int = config["frames"]
+        self._lookahead = self.settings.lookahead
+        self.chunk_frames: int = config["frames"] if self._lookahead is None else 1
         self._mean_radius: int = config["radius"]
         self._neighbours: int = config["neighbours"]
         self._reach = max(self._mean_radius, HOLE_RADIUS) if masked else self._mean_radius
@@ -68,7 +69,7 @@ class Repairer:
 
     def span(self, chunk: int, num_frames: int) -> range:
         """Numbers of the frames that `repair_chunk` needs, in a clip of `num_frames`."""
-        return chunk_span(chunk, self.chunk_frames, self._reach, num_frames)
+        return chunk_span(chunk, self.chunk_frames, self._reach, self._visible_end(chunk, num_frames))
 
     def repair_chunk(
         self,
@@ -86,6 +87,7 @@ class Repairer:
         """
         masks = {i: m for i, m in (masks or {}).items() if m.any()}
         written = chunk_frames(chunk, self.chunk_frames, num_frames)
+        num_frames = self._visible_end(chunk, num_frames)
         height, width = frames[written.start].shape[:2]
         if min(height, width) < LEAST_EDGE:
             raise SettingError(f"frames are {width}x{height}; the smallest that can be repaired is 16x16")
@@ -127,6 +129,12 @@ class Repairer:
                 masks.pop(index, None)
             yield from self.repair_chunk(chunk, pictures, masks, num_frames=num_frames)
             chunk += 1
+
+    def _visible_end(self, chunk: int, num_frames: int) -> int:
+        """Where the clip ends for those who write this chunk."""
+        if self._lookahead is None:
+            return num_frames
+        return min(num_frames, (chunk + 1) * self.chunk_frames + self._lookahead)
 
     def _repair_segment(
         self, segment: Segment, frames: Mapping[int, Picture], masks: Mapping[int, Mask]

@@ -29,6 +29,8 @@ class RepairSettings:
     """Samples by which tiles overlap and are blended; at most half a tile."""
     scene_changes: str = "auto"
     """auto: cuts are detected; none: the clip is one scene."""
+    lookahead: int | None = None
+    """Frames after the one written that may be seen, for live use: 0 sees the past alone. None: a whole window."""
     grain: bool = True
     """Lay noise like that around it on generated areas."""
 
@@ -41,6 +43,8 @@ class RepairSettings:
             raise SettingError(f"precision is {self.precision!r}; use one of {', '.join(PRECISIONS)}")
         if self.scene_changes not in SCENE_CHANGES:
             raise SettingError(f"scene_changes is {self.scene_changes!r}; use one of {', '.join(SCENE_CHANGES)}")
+        if self.lookahead is not None and self.lookahead < 0:
+            raise SettingError(f"lookahead is {self.lookahead}; it is a number of frames from 0 on")
         if self.tile is not None and self.tile < 64:
             raise SettingError(f"tile is {self.tile}; the smallest is 64 samples")
         if not 0 <= self.tile_overlap <= (self.tile or AUTO_TILE) // 2:

@@ -32,7 +32,7 @@ class Recipe:
     crop: int = 96
     margin: int = 16
     pool: int = 512
-    reuse: float = 4.0
+    reuse: float = 6.0
     rate: float = 2e-3
     rate_end: float = 0.02
     warmup: int = 200

@@ -16,6 +16,9 @@ from framemend_filters.training.hiding import hide
 from framemend_filters.training.motion import camera_over_still
 from framemend_filters.training.recipe import Recipe
 
+STILLS_SHARE, LIVE_SHARE = 0.04, 0.05
+"""Shares of the windows whose frames are seen each alone, and each with the frames before it alone."""
+
 
 @dataclass(frozen=True)
 class WindowShape:
@@ -61,14 +64,21 @@ def make_sample(
         last = min(last, focus.stop + int(rng.integers(0, 3)))
     frames = {i: damaged.frames[i].astype(np.float32) / 255 for i in range(first, last)}
     masks = {i: damaged.masks[i] for i in frames if damaged.masks[i].any()}
-    aloud = rng.random() < 0.04  # stills: each frame alone
-    segments = (
-        [Segment(range(i, i + 1), range(i, i + 1)) for i in focus] if aloud else [Segment(focus, range(first, last))]
-    )
+    segments = _segments(focus, range(first, last), rng)
     parts = [align_segment(s, frames, masks, radius=shape.radius, neighbours=shape.neighbours) for s in segments]
     crop = slice(recipe.margin, recipe.margin + recipe.crop)
     target = clean[focus.start : focus.stop, crop, crop].astype(np.float32) / np.float32(255)
     return Sample(_crop(_join(parts), crop), target, damaged.kind)
+
+
+def _segments(focus: range, reach: range, rng: np.random.Generator) -> list[Segment]:
+    """How the frames are seen: mostly together; now and then one by one, as stills or live, with the past alone."""
+    chance = rng.random()
+    if chance < STILLS_SHARE:
+        return [Segment(range(i, i + 1), range(i, i + 1)) for i in focus]
+    if chance < STILLS_SHARE + LIVE_SHARE:
+        return [Segment(range(i, i + 1), range(reach.start, i + 1)) for i in focus]
+    return [Segment(focus, reach)]
 
 
 def _cut_piece(

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pictures import panning_clip, pattern
 
-from framemend_filters.damage import synthesis
+from framemend_filters.damage import film, synthesis
 from framemend_filters.errors import SettingError
 from framemend_filters.model import FramemendConfig, FramemendModel
 from framemend_filters.training import recipe as recipes
@@ -164,7 +164,7 @@ def test_poisson_noise_grows_with_light_and_grain_lies_in_the_middle_tones() -> 
     rng = np.random.default_rng(0)
     tones = np.repeat(np.array([16, 128, 240], np.uint8), 64 * 64).reshape(3, 64, 64, 1).repeat(3, 3)
     shot = synthesis.poisson_noise(tones, 200, rng).reshape(3, -1).std(1)
-    grain = synthesis.film_grain(tones, 12, 0.8, rng).reshape(3, -1).std(1)
+    grain = film.grain(tones, 12, 0.8, rng).reshape(3, -1).std(1)
     assert shot[0] < shot[1] < shot[2]
     assert grain[1] > grain[0] and grain[1] > grain[2]
 

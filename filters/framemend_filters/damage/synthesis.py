@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.damage import defects
+from framemend_filters.damage import defects, film, lens, tape
 
 Frames = NDArray[np.uint8]
 RoundTrip = Callable[[Frames, Any, float], Frames]
@@ -23,11 +23,13 @@ RoundTrip = Callable[[Frames, Any, float], Frames]
 
 @dataclass(frozen=True)
 class Damaged:
-    """frames T H W 3 uint8; masks T H W uint8, 255 where the picture is to be generated; kind: what was done."""
+    """frames T H W 3 uint8; masks T H W uint8, 255 where the picture is to be generated; kind: what was done; clean: what a
+    repair should give, T H W 3 uint8: the frames as they were, but moved where film weaves, which repair does not steady."""
 
     frames: Frames
     masks: NDArray[np.uint8]
     kind: str
+    clean: Frames
 
 
 def gaussian_noise(frames: Frames, sigma: float, rng: np.random.Generator) -> Frames:
@@ -36,28 +38,20 @@ def gaussian_noise(frames: Frames, sigma: float, rng: np.random.Generator) -> Fr
 
 
 def poisson_noise(frames: Frames, peak: float, rng: np.random.Generator) -> Frames:
-    """Shot noise of a sensor that counts `peak` electrons at white, and read noise of two electrons."""
-    electrons = (
-        rng.poisson(frames.astype(np.float32) * (peak / 255)) + rng.standard_normal(frames.shape, np.float32) * 2
-    )
-    return _to_codes(electrons * (255 / peak))
+    """Shot noise of a sensor that counts `peak` electrons at white, and read noise of two electrons. The sum is drawn as a
+    Gaussian of the same variance, which at two electrons it nearly is, ten times as fast."""
+    electrons = np.arange(256, dtype=np.float32) * np.float32(peak / 255)
+    deviation = np.sqrt(electrons + 4) * np.float32(255 / peak)
+    return _to_codes(frames + deviation[frames] * rng.standard_normal(frames.shape, np.float32))
 
 
-def film_grain(frames: Frames, sigma: float, size: float, rng: np.random.Generator) -> Frames:
-    """Grain of strength `sigma` (codes), blurred to `size` samples, mostly common to the channels, strongest in the
-    middle tones."""
-    common = rng.standard_normal((*frames.shape[:3], 1), np.float32)
-    own = rng.standard_normal(frames.shape, np.float32)
-    grain = 0.85 * common + 0.5 * own
-    grain = np.stack([cv2.GaussianBlur(g, (0, 0), size) for g in grain]) if size > 0.2 else grain
-    grain *= sigma / max(float(grain.std()), 1e-6)
-    tone = frames.astype(np.float32) / 255
-    return _to_codes(frames + grain * (0.4 + 2.4 * tone * (1 - tone)))
-
-
-def gaussian_blur(frames: Frames, sigma: float) -> Frames:
-    """Defocus: a Gaussian of `sigma` samples."""
-    return np.stack([cv2.GaussianBlur(f, (0, 0), sigma) for f in frames])
+def low_light(frames: Frames, peak: float, read: float, rng: np.random.Generator) -> Frames:
+    """A picture taken in the dark and brightened: `peak` electrons at white, in linear light (gamma 2.2), shot noise and
+    read noise of `read` electrons (standard deviation), clipped at black. Strongest in the shadows, as cameras have it."""
+    linear = (np.arange(256, dtype=np.float32) / 255) ** 2.2
+    electrons, deviation = linear * peak, np.sqrt(linear * peak + read**2)
+    counted = electrons[frames] + deviation[frames] * rng.standard_normal(frames.shape, np.float32)
+    return _to_codes(255 * np.power(np.maximum(counted, 0) / np.float32(peak), np.float32(1 / 2.2)))
 
 
 def jpeg(frames: Frames, quality: int) -> Frames:
@@ -95,40 +89,108 @@ def moving_mask(shape: tuple[int, int, int], rng: np.random.Generator) -> NDArra
 
 def damage(clean: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Damaged:
     """Damage a clip at random: alone and mixed, from invisible to severe."""
-    kind = rng.choice(list(_SHARES), p=list(_SHARES.values()))
+    kind = str(rng.choice(list(_SHARES), p=list(_SHARES.values())))
     masks = np.zeros(clean.shape[:3], np.uint8)
+    if kind == "film":
+        return _any_film(clean, rng)
+    if kind == "tape":
+        return _any_tape(clean, rng)
     frames = clean
     if kind == "blur" or (kind == "mixed" and rng.random() < 0.6):
-        frames = gaussian_blur(frames, float(rng.uniform(0.4, 2.2)))
+        frames = _any_blur(frames, rng)
     if kind == "noise" or (kind == "mixed" and rng.random() < 0.8) or (kind == "holes" and rng.random() < 0.25):
         frames = _any_noise(frames, rng, severe=kind == "noise")
     if kind == "holes":
         frames, masks = _any_hole(frames, rng)
     if kind == "codec" or (kind == "mixed" and rng.random() < 0.6):
         frames = _any_codec(frames, rng, round_trip)
+        if rng.random() < 0.2:
+            frames = _any_codec(frames, rng, round_trip)
     if kind == "jpeg":
         frames = jpeg(frames, int(rng.integers(10, 85)))
-    return Damaged(frames, masks, str(kind))
+    return Damaged(frames, masks, kind, clean)
 
 
-_SHARES = {"noise": 0.36, "codec": 0.17, "blur": 0.12, "jpeg": 0.02, "holes": 0.20, "mixed": 0.07, "clean": 0.06}
+_SHARES = {
+    "noise": 0.33,
+    "codec": 0.16,
+    "blur": 0.11,
+    "jpeg": 0.02,
+    "holes": 0.20,
+    "mixed": 0.07,
+    "clean": 0.06,
+    "film": 0.025,
+    "tape": 0.025,
+}
 _CODECS = {"h264": (24, 45), "hevc": (24, 42), "mpeg2": (3, 28), "mpeg4": (3, 28)}
+
+
+def _any_blur(frames: Frames, rng: np.random.Generator) -> Frames:
+    chance = rng.random()
+    if chance < 0.6:
+        return lens.gaussian_blur(frames, float(rng.uniform(0.4, 2.2)))
+    if chance < 0.8:
+        return lens.defocus(frames, float(rng.uniform(0.7, 3.5)))
+    return lens.motion_blur(frames, float(rng.uniform(1.5, 8)), rng)
 
 
 def _any_noise(frames: Frames, rng: np.random.Generator, severe: bool) -> Frames:
     sigma = float(np.exp(rng.uniform(np.log(2), np.log(55 if severe else 20))))
     chance = rng.random()
-    if chance < 0.74:
+    if chance < 0.72:
         return gaussian_noise(frames, sigma, rng)
-    if chance < 0.87:
+    if chance < 0.79:
         return poisson_noise(frames, (255 / sigma) ** 2 / 2.5, rng)
-    return film_grain(frames, sigma * 0.7, float(rng.uniform(0.0, 1.1)), rng)
+    if chance < 0.88:
+        peak = max(40.0, (124 / sigma) ** 2)  # about `sigma` in the middle tones
+        return low_light(frames, peak, min(3.0, float(rng.uniform(0.05, 0.25)) * peak**0.5), rng)
+    return film.grain(frames, sigma * 0.7, float(rng.uniform(0.0, 1.1)), rng)
 
 
 def _any_codec(frames: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Frames:
     codec = str(rng.choice(list(_CODECS), p=[0.55, 0.1, 0.2, 0.15]))
     low, high = _CODECS[codec]
     return round_trip(frames, codec, float(rng.integers(low, high + 1)))
+
+
+def _any_film(clean: Frames, rng: np.random.Generator) -> Damaged:
+    """Exposed and wound on unevenly, on grainy stock, then scratched and dirty; half of them have dirt to be filled."""
+    severity = float(rng.uniform(0.1, 1.0))
+    woven = film.gate_weave(clean, severity * float(rng.uniform(0, 1.5)), rng) if rng.random() < 0.6 else clean
+    frames, masks = woven, np.zeros(clean.shape[:3], np.uint8)
+    if rng.random() < 0.8:
+        frames = film.flicker(frames, 0.08 * severity, rng)
+    if rng.random() < 0.8:
+        frames = film.grain(frames, 2 + 16 * severity, float(rng.uniform(0.0, 1.1)), rng)
+    if rng.random() < 0.5:
+        frames = film.fine_scratches(frames, 10 + 40 * severity, rng)
+    if rng.random() < 0.5:
+        frames, scratched = defects.scratches(frames, rng, severity)
+        frames, dirty = defects.dust(frames, rng, severity)
+        masks = np.maximum(scratched, dirty)
+    return Damaged(frames, masks, "film", woven)
+
+
+def _any_tape(clean: Frames, rng: np.random.Generator) -> Damaged:
+    """Coded as composite colour, recorded, played with worn heads; a third has dropouts to be filled. These are drawn last:
+    a streak on a line out of place looks like one drawn elsewhere."""
+    severity = float(rng.uniform(0.1, 1.0))
+    height = clean.shape[1]
+    frames, masks = clean, np.zeros(clean.shape[:3], np.uint8)
+    if rng.random() < 0.6:
+        phase = tape.PAL_PHASE if rng.random() < 0.5 else tape.NTSC_PHASE
+        frames = tape.composite(frames, float(rng.uniform(2.8, 5.0)), phase, rng)
+    if rng.random() < 0.7:
+        frames = tape.chroma_bleed(frames, 1 + 5 * severity, float(rng.uniform(-0.5, 3.5)) * severity)
+    frames = tape.tape_noise(frames, 1 + 14 * severity, rng)
+    if rng.random() < 0.6:
+        frames = tape.line_jitter(frames, 1.2 * severity, rng)
+    if rng.random() < 0.3:  # a crop may end anywhere in the picture, so the torn lines may lie anywhere
+        lines = int(rng.integers(2, max(3, height // 12)))
+        frames = tape.head_switching(frames, int(rng.integers(height // 2, height + 1)), lines, rng)
+    if rng.random() < 0.35:
+        frames, masks = defects.dropouts(frames, rng, severity)
+    return Damaged(frames, masks, "tape", clean)
 
 
 def _any_hole(frames: Frames, rng: np.random.Generator) -> tuple[Frames, NDArray[np.uint8]]:

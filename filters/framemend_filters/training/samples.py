@@ -67,7 +67,7 @@ def make_sample(
     segments = _segments(focus, range(first, last), rng)
     parts = [align_segment(s, frames, masks, radius=shape.radius, neighbours=shape.neighbours) for s in segments]
     crop = slice(recipe.margin, recipe.margin + recipe.crop)
-    target = clean[focus.start : focus.stop, crop, crop].astype(np.float32) / np.float32(255)
+    target = damaged.clean[focus.start : focus.stop, crop, crop].astype(np.float32) / np.float32(255)
     return Sample(_crop(_join(parts), crop), target, damaged.kind)
 
 
@@ -117,7 +117,7 @@ def _spoil(
         return damage(clean, rng, source.codec_round_trip)
     masks, kind = hide(clean.shape[:3], rng, focus)
     frames = gaussian_noise(clean, float(rng.uniform(1, 25)), rng) if rng.random() < 0.4 else clean
-    return Damaged(frames, masks, kind)
+    return Damaged(frames, masks, kind, clean)
 
 
 def _join(parts: list[Aligned]) -> Aligned:

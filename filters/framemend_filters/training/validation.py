@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from framemend_filters.damage import defects, synthesis
+from framemend_filters.damage import defects, lens, synthesis
 from framemend_filters.engine.align import align_segment
 from framemend_filters.engine.windows import Segment
 from framemend_filters.training.data import ClipSource
@@ -79,7 +79,7 @@ def _spoil(clean: NDArray[np.uint8], task: str, rng: np.random.Generator, source
     if task == "h264":
         return source.codec_round_trip(clean, "h264", 38), masks
     if task == "blur":
-        return synthesis.gaussian_blur(clean, 1.5), masks
+        return lens.gaussian_blur(clean, 1.5), masks
     if task == "box":
         height, width = clean.shape[1:3]
         masks[

@@ -53,12 +53,12 @@ class Recipe:
 
 def pretrain() -> Recipe:
     """Masked, generative pretraining of `fast`."""
-    return Recipe(objective="pretrain", steps=6_000, decay_from=0.7, rate_end=0.2, hole_reach=6, reuse=8.0)
+    return Recipe(objective="pretrain", steps=3_000, decay_from=0.7, rate_end=0.2, hole_reach=6, reuse=8.0)
 
 
 def repair() -> Recipe:
     """Repair training of `fast`, from pretrained weights."""
-    return Recipe(objective="repair", steps=28_000)
+    return Recipe(objective="repair", steps=20_000)
 
 
 def load_recipe(base: Recipe, path: Path | None) -> Recipe:

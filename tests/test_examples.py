@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("files.md", "ffmpeg-pipe.md")
+PAGES = ("files.md", "ffmpeg-pipe.md", "compare.md")
 COMMANDS = [
     line.strip()
     for page in PAGES
@@ -37,6 +37,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shrink = ["-i", str(ROOT / "examples/demo/damaged.mp4"), "-vf", "scale=96:54", "-frames:v", "10", "-t", "0.4"]
     command = [str(programs / "ffmpeg"), "-loglevel", "error", *shrink, "-c:a", "copy", str(folder / "old.mp4")]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([*command[:-3], str(folder / "new.mkv")], check=True, stdin=subprocess.DEVNULL)
     mask = np.zeros((54, 96), np.uint8)
     mask[10:20, 60:80] = 255
     cv2.imwrite(str(folder / "mask.png"), mask)
@@ -67,6 +68,9 @@ def test_the_command_works(desk: Path, command: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     words = shlex.split(command)
+    if words[1] == "compare":
+        assert "</html>" in (desk / words[words.index("-o") + 1]).read_text("utf-8")
+        return
     (made,) = (desk / w for w in words if w.endswith((".mkv", ".png", "small.mp4")) and w != "mask.png")
     if made.suffix == ".png":
         picture = cv2.imread(str(made))

@@ -43,6 +43,15 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: zipfile.ZipFile) -
     }
 
 
+def test_the_wheel_holds_the_pages(wheel: zipfile.ZipFile) -> None:
+    here = {
+        str(p.relative_to(ROOT / "plugin"))
+        for p in (ROOT / "plugin").rglob("*")
+        if p.suffix in (".html", ".css", ".js")
+    }
+    assert here and here <= set(wheel.namelist())
+
+
 def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     import framemend
 

@@ -37,6 +37,7 @@ COMMANDS = (
     Command("pipe", "repair a YUV4MPEG2 stream from stdin to stdout", "framemend.pipe"),
     Command("train", "train a model on any folder of videos and pictures", "framemend.train"),
     Command("evaluate", "measure a model on standard kinds of damage", "framemend.evaluate"),
+    Command("compare", "make a page that compares two versions of a clip", "framemend.compare"),
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -136,3 +138,44 @@ def packets() -> Callable[..., list[tuple[Fraction, bytes]]]:
             return [(p.pts * base, bytes(p)) for p in container.demux(stream) if p.size]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def write_frames() -> Callable[..., Path]:
+    """Write given RGB frames, H W 3 uint8 each, without loss: `write_frames(path, frames, rate=25)`."""
+
+    def run(path: Path, frames: Sequence[NDArray[np.uint8]], rate: int = 25) -> Path:
+        import av
+
+        with av.open(str(path), "w") as output:
+            stream: Any = output.add_stream("ffv1", rate=rate)
+            stream.codec_context.height, stream.codec_context.width = frames[0].shape[:2]
+            stream.codec_context.pix_fmt = "bgr0"
+            for frame in frames:
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="bgr0")))
+            output.mux(stream.encode(None))
+        return path
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A real headless Chromium, driven by playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'framemend[test]' brings playwright")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium; Debian's package chromium has it")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def screenshots(request: pytest.FixtureRequest) -> Path:
+    """Where pictures of pages are kept for people to look at, and CI to keep: $FRAMEMEND_SCREENSHOTS, else nowhere lasting."""
+    kept = os.environ.get("FRAMEMEND_SCREENSHOTS")
+    folder = Path(kept) if kept else Path(request.getfixturevalue("tmp_path")) / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 
 from framemend_filters.engine.flow import (
     dis_flow,
+    expand,
     fill_smoothly,
     flow_picture,
+    halvings,
     inside,
+    reduce,
     sample_positions,
     warp,
 )
@@ -41,9 +44,9 @@ AGREEMENT = 16 / 255
 
 @dataclass(frozen=True)
 class Filled:
-    """A frame with its holes filled: picture H W 3 float32 0..1; certainty H W float32, 1 where given, 0 a guess."""
+    """A frame with its holes filled: picture H W 3, 0..1, float32 or float16 as given; certainty H W float32, 1 where given, 0 a guess."""
 
-    picture: NDArray[np.float32]
+    picture: NDArray[np.floating]
     certainty: NDArray[np.float32]
 
 
@@ -51,8 +54,10 @@ class Borrower:
     """Fills the holes of one segment. Keeps the flows between consecutive frames of its reach while it lives."""
 
     def __init__(
-        self, segment: Segment, frames: Mapping[int, NDArray[np.float32]], masks: Mapping[int, NDArray[np.uint8]]
+        self, segment: Segment, frames: Mapping[int, NDArray[np.floating]], masks: Mapping[int, NDArray[np.uint8]]
     ) -> None:
+        height, width = frames[segment.frames.start].shape[:2]
+        self._shape, self._scale = (height, width), 1 << halvings(height, width)
         self._reach = segment.reach
         self._frames = frames
         self._holes = {i: masks[i] > 0 for i in self._reach if i in masks and masks[i].any()}
@@ -65,7 +70,7 @@ class Borrower:
         """The frame `index` with its holes filled from the others."""
         frame = self._frames[index]
         if index not in self._holes:
-            return Filled(frame, np.ones(frame.shape[:2], np.float32))
+            return Filled(frame, _certain(self._shape))
         if index in self._lost:
             return self._interpolate(index)
         return self._carry(index)
@@ -74,9 +79,10 @@ class Borrower:
         """The frame `index` with its holes filled smoothly, without certainty: enough to compute flow towards it."""
         frame = self._frames[index]
         if index not in self._holes:
-            return Filled(frame, np.ones(frame.shape[:2], np.float32))
+            return Filled(frame, _certain(self._shape))
         known = 1.0 - self._holes[index].astype(np.float32)
-        return Filled(fill_smoothly(frame, known), known)
+        filled = fill_smoothly(frame.astype(np.float32, copy=False), known)
+        return Filled(filled.astype(frame.dtype, copy=False), known)
 
     def is_lost(self, index: int) -> bool:
         """Whether the frame `index` is hidden as a whole, or nearly so."""
@@ -97,13 +103,13 @@ class Borrower:
         distance = np.abs(ahead[0] - behind[0]).max(1)
         nearest = np.where(both, np.minimum(ahead[1], behind[1]), np.maximum(ahead[1], behind[1]))
         certainty = np.where(both, 1 / (1 + distance / AGREEMENT), 0.6) / (1 + DOUBT_PER_FRAME * nearest)
-        picture = frame.copy()
+        picture = frame.astype(np.float32)
         picture[rows[seen], columns[seen]] = colour[seen]
         sure = np.ones(hole.shape, np.float32)
         sure[rows, columns] = np.where(seen, certainty, 0.0)
         unseen = np.zeros(hole.shape, np.uint8)
         unseen[rows[~seen], columns[~seen]] = 1
-        return Filled(spread(picture, unseen), sure)
+        return Filled(spread(picture, unseen).astype(frame.dtype, copy=False), sure)
 
     def _follow(self, points: NDArray[np.float32], way: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Colours (N 3) that points of frame way[0] have where they come into sight along `way`, and after how many
@@ -115,12 +121,11 @@ class Borrower:
         for here, there in itertools.pairwise(way):
             if not open_.size:
                 break
-            step_taken = read_points(self._flow(here, there), position)
+            step_taken = self._step(here, there, position)
             position = position + step_taken
-            height, width = self._frames[there].shape[:2]
-            miss = np.linalg.norm(step_taken + read_points(self._flow(there, here), position), axis=1)
+            miss = np.linalg.norm(step_taken + self._step(there, here, position), axis=1)
             comes_back = miss < ROUND_TRIP[0] + ROUND_TRIP[1] * np.linalg.norm(step_taken, axis=1)
-            within = (inside(position, height, width) > 0) & comes_back
+            within = (inside(position, *self._shape) > 0) & comes_back
             position, open_ = position[within], open_[within]
             if not open_.size:
                 break
@@ -134,19 +139,25 @@ class Borrower:
             position, open_ = position[~visible], open_[~visible]
         return colour, steps
 
+    def _step(self, here: int, there: int, position: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Where points (N 2) of frame `here` go on the way to frame `there`, N 2."""
+        place = (
+            position if self._scale == 1 else (position + np.float32(0.5)) / np.float32(self._scale) - np.float32(0.5)
+        )
+        return read_points(self._flow(here, there), place)
+
     def _interpolate(self, index: int) -> Filled:
         """A lost frame between the nearest that are given: flow between them, taken half way, then matched again."""
-        shape = self._frames[index].shape[:2]
         before = max((i for i in self._shown if i < index), default=None)
         after = min((i for i in self._shown if i > index), default=None)
         if before is None and after is None:
-            return Filled(np.full((*shape, 3), 0.5, np.float32), np.zeros(shape, np.float32))
+            return Filled(np.full((*self._shape, 3), 0.5, np.float32), np.zeros(self._shape, np.float32))
         if before is None or after is None:
             return self._extrapolate(index)
         a, b = self.fill(before), self.fill(after)
         share = (index - before) / (after - before)
-        first, last = flow_picture(a.picture), flow_picture(b.picture)
-        to_after, to_before = dis_flow(first, last), dis_flow(last, first)
+        first, last = _flow_picture(a.picture), _flow_picture(b.picture)
+        to_after, to_before = self._matched(first, last), self._matched(last, first)
         # intermediate flows as in Jiang et al., "Super SloMo", CVPR 2018, equation 4
         flows = (
             share * share * to_before - (1 - share) * share * to_after,
@@ -154,10 +165,17 @@ class Borrower:
         )
         picture, certainty = _blend(a, b, flows, share)
         for _ in range(2):
-            middle = flow_picture(picture)
-            flows = (dis_flow(middle, first), dis_flow(middle, last))
+            middle = _flow_picture(picture)
+            flows = (self._matched(middle, first), self._matched(middle, last))
             picture, certainty = _blend(a, b, flows, share)
-        return Filled(picture, certainty * 0.8)
+        return Filled(picture.astype(a.picture.dtype, copy=False), certainty * 0.8)
+
+    def _matched(self, picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Flow between two flow pictures at the size of the frame."""
+        return self._whole(dis_flow(picture, other, self._scale))
+
+    def _whole(self, flow: NDArray[np.float32]) -> NDArray[np.float32]:
+        return expand(flow, self._scale, *(slice(0, edge) for edge in self._shape))
 
     def _extrapolate(self, index: int) -> Filled:
         """A lost frame at an end of the scene: the nearest one given, moved on as it was moving."""
@@ -167,24 +185,25 @@ class Borrower:
         doubt = 0.3 / ahead
         if len(nearest) == 1:
             return Filled(last.picture, last.certainty * doubt)
-        back = self._flow(nearest[0], nearest[1]) / abs(nearest[0] - nearest[1])
+        back = self._whole(self._flow(nearest[0], nearest[1])) / np.float32(abs(nearest[0] - nearest[1]))
         positions = sample_positions(back * np.float32(ahead))
-        height, width = last.certainty.shape
-        certainty = warp(last.certainty, positions) * inside(positions, height, width)
-        return Filled(warp(last.picture, positions), certainty * doubt)
+        certainty = warp(last.certainty, positions) * inside(positions, *self._shape)
+        return Filled(warp(last.picture, positions).astype(last.picture.dtype, copy=False), certainty * doubt)
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         if index not in self._pictures:
-            self._pictures[index] = flow_picture(self.rough(index).picture)
+            self._pictures[index] = _flow_picture(self.rough(index).picture)
         return self._pictures[index]
 
     def _flow(self, here: int, there: int) -> NDArray[np.float32]:
         """Flow between frames that are given, completed through the holes of `here`."""
         if (here, there) not in self._flows:
-            flow = dis_flow(self._picture(here), self._picture(there))
+            flow = dis_flow(self._picture(here), self._picture(there), self._scale)
             if here in self._holes:
                 around = self._holes[here].astype(np.uint8)
                 around = cv2.dilate(around, np.ones((2 * HOLE_MARGIN + 1,) * 2, np.uint8))
+                if self._scale > 1:
+                    around = (reduce(around.astype(np.float32), self._scale) > 0).astype(np.uint8)
                 if not around.all():
                     flow = fill_smoothly(flow, 1.0 - around.astype(np.float32))
             self._flows[here, there] = flow
@@ -208,7 +227,16 @@ def spread(picture: NDArray[np.float32], unknown: NDArray[np.uint8]) -> NDArray[
     return filled
 
 
-def read_points(picture: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
+def _certain(shape: tuple[int, int]) -> NDArray[np.float32]:
+    """1 everywhere, without taking memory."""
+    return np.broadcast_to(np.float32(1), shape)
+
+
+def _flow_picture(picture: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return flow_picture(picture.astype(np.float32, copy=False))
+
+
+def read_points(picture: NDArray[np.floating], points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bilinear values (N C) of `picture` (H W or H W C) at points (N 2: x, y)."""
     if picture.ndim == 2:
         picture = picture[..., None]

@@ -17,7 +17,7 @@ class FrameRepair:
 
     residual: H W 3 float32, RGB, repaired minus given on the gamma-coded 0..1 scale, strength and mask applied.
     touched: H W bool, where samples may change; None: anywhere. error: H W float32, expected absolute error of the
-    repaired picture, 0..1 scale; None where the model did not run. generated: share of the frame that was generated.
+    repaired picture, 0..1 scale, 0 where nothing is repaired; None where the model did not run. generated: share of the frame that was generated.
     """
 
     residual: NDArray[np.float32]
@@ -32,7 +32,7 @@ def untouched(height: int, width: int) -> FrameRepair:
 
 
 def compose(
-    given: NDArray[np.float32],
+    given: NDArray[np.floating],
     made: NDArray[np.float32],
     error: NDArray[np.float32],
     mask: NDArray[np.uint8] | None,
@@ -42,7 +42,7 @@ def compose(
 ) -> FrameRepair:
     """Residual of a frame.
 
-    given, made: H W 3 float32; mask: H W uint8, 255 where `made` replaces `given`, less at soft edges; elsewhere
+    given, made: H W 3; mask: H W uint8, 255 where `made` replaces `given`, less at soft edges; elsewhere
     `strength` of the difference is taken. noise: standard deviation of that around; seed: of the grain laid on generated
     areas, None for none.
     """

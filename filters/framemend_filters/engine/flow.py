@@ -2,7 +2,8 @@
 
 Flow is DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016) as OpenCV has it, on blurred
 luma. A flow is H W 2 float32 in samples: flow[y, x] = (dx, dy) says that what stands at (x, y) in one frame stands at
-(x + dx, y + dy) in the other.
+(x + dx, y + dy) in the other. DIS itself works on pictures of a quarter of the size; the pictures and flows of large
+frames are kept reduced (h w 2, still in samples of the frame), for a fraction of the memory, and expanded where needed.
 """
 
 from __future__ import annotations
@@ -14,48 +15,105 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framemend_filters.engine.settings import WHOLE_AREA
+
 BLUR_SIGMA = 1.5
 """Gaussian blur before flow, in samples: noise down, structure kept."""
 LEAST_EDGE = 32
 """DIS needs some levels of a pyramid; smaller pictures are padded up to this edge."""
+DIS_HALVINGS = 2
+"""How often DIS halves a picture before it searches (its `finest scale`)."""
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 _local = threading.local()
 
 
+def halvings(height: int, width: int) -> int:
+    """How often the flow pictures of a frame are halved: not at all up to WHOLE_AREA samples."""
+    count = 0
+    while (height >> count) * (width >> count) > WHOLE_AREA and count < 4:
+        count += 1
+    return count
+
+
 def flow_picture(frame: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The 8-bit blurred luma that flow is computed on, from a frame H W 3 float32, 0..1."""
+    """The 8-bit blurred luma that flow is computed on, from a frame H W 3 float32, 0..1: reduced by `halvings`."""
     luma = cv2.transform(frame, LUMA[None] * 255)
     luma = cv2.GaussianBlur(luma, (0, 0), BLUR_SIGMA)
+    scale = 1 << halvings(*frame.shape[:2])
+    if scale > 1:
+        luma = reduce(np.asarray(luma, np.float32), scale)
     return np.clip(np.rint(luma), 0, 255).astype(np.uint8)
 
 
-def dis_flow(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Flow from `picture` to `other`, both H W uint8 as `flow_picture` makes them. H W 2 float32, samples."""
+def reduce(picture: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+    """Means over blocks of `scale` samples, the last ones filled up with their edge. H W float32 to h w."""
+    height, width = picture.shape
+    whole = cv2.copyMakeBorder(picture, 0, -height % scale, 0, -width % scale, cv2.BORDER_REPLICATE)
+    size = whole.shape[1] // scale, whole.shape[0] // scale
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def expand(
+    flow: NDArray[np.float32], scale: int, rows: slice | None = None, columns: slice | None = None
+) -> NDArray[np.float32]:
+    """A reduced flow (or map, h w C) at the frame's own size, bilinear; of it rows and columns, if given."""
+    rows, columns = rows or slice(0, flow.shape[0] * scale), columns or slice(0, flow.shape[1] * scale)
+    if scale == 1:
+        return flow[rows, columns]
+    first = [max(0, part.start // scale - 1) for part in (rows, columns)]
+    last = [part.stop // scale + 2 for part in (rows, columns)]
+    piece = flow[first[0] : last[0], first[1] : last[1]]
+    size = piece.shape[1] * scale, piece.shape[0] * scale
+    large = np.asarray(cv2.resize(piece, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    top, left = first[0] * scale, first[1] * scale
+    return large[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+
+def dis_flow(picture: NDArray[np.uint8], other: NDArray[np.uint8], scale: int = 1) -> NDArray[np.float32]:
+    """Flow from `picture` to `other`, both h w uint8 as `flow_picture` makes them, each sample standing for `scale` of
+    the frame's on an edge. h w 2 float32, in samples of the frame."""
     height, width = picture.shape
     pad = (0, max(0, LEAST_EDGE - height), 0, max(0, LEAST_EDGE - width))
     if any(pad):
         picture, other = (
             np.asarray(cv2.copyMakeBorder(p, *pad, cv2.BORDER_REPLICATE), np.uint8) for p in (picture, other)
         )
-    if not hasattr(_local, "dis"):
-        _local.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    finest = max(0, DIS_HALVINGS - scale.bit_length() + 1)
+    searches = _local.__dict__.setdefault("dis", {})
+    if finest not in searches:
+        searches[finest] = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        searches[finest].setFinestScale(finest)
     start: Any = None
-    flow = _local.dis.calc(picture, other, start)
-    return np.ascontiguousarray(flow[:height, :width], np.float32)
+    flow = searches[finest].calc(picture, other, start)
+    return np.ascontiguousarray(flow[:height, :width], np.float32) * np.float32(scale)
 
 
-def sample_positions(flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Where each sample comes from: its own place plus the flow, H W 2 (x, y)."""
+def sample_positions(flow: NDArray[np.float32], top: int = 0, left: int = 0) -> NDArray[np.float32]:
+    """Where each sample comes from: its own place plus the flow, H W 2 (x, y). top, left: where the flow's first sample
+    stands in the frame."""
     height, width = flow.shape[:2]
-    return flow + _grid(height, width)
+    positions = flow + _grid(height, width)
+    return positions + np.array([left, top], np.float32) if top or left else positions
 
 
-def warp(frame: NDArray[np.float32], positions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Read `frame` (H W or H W C) at `positions` (h w 2), bilinear; outside the frame the edge is repeated."""
+def warp(frame: NDArray[np.floating], positions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Read `frame` (H W or H W C, float32 or float16) at `positions` (h w 2), bilinear; outside the frame the edge is
+    repeated."""
+    if frame.dtype != np.float32:
+        top, bottom = _bounds(positions[..., 1], frame.shape[0])
+        left, right = _bounds(positions[..., 0], frame.shape[1])
+        frame = frame[top:bottom, left:right].astype(np.float32)
+        positions = positions - np.array([left, top], np.float32)
     nothing: Any = None  # the second map is not needed where the first holds both coordinates
     warped = cv2.remap(frame, positions, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, np.float32)
+
+
+def _bounds(positions: NDArray[np.float32], length: int) -> tuple[int, int]:
+    """The part of an edge of `length` samples that positions read from."""
+    first = min(max(int(positions.min()) - 1, 0), length - 1)
+    return first, max(first + 1, min(int(positions.max()) + 3, length))
 
 
 def inside(positions: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
@@ -64,14 +122,13 @@ def inside(positions: NDArray[np.float32], height: int, width: int) -> NDArray[n
     return ((x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)).astype(np.float32)
 
 
-def consistency(
-    flow: NDArray[np.float32], back: NDArray[np.float32], positions: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Forward-backward check: how well `back`, read where `flow` leads, comes home. H W float32 in 0..1.
+def consistency(flow: NDArray[np.float32], back: NDArray[np.float32], scale: int = 1) -> NDArray[np.float32]:
+    """Forward-backward check: how well `back`, read where `flow` leads, comes home. h w float32 in 0..1.
 
-    1 for a round trip without error, falling to 1/e at an error of 1 sample plus 5 % of the way.
+    1 for a round trip without error, falling to 1/e at an error of 1 sample plus 5 % of the way. Both flows reduced by
+    `scale`.
     """
-    miss = flow + warp(back, positions)
+    miss = flow + warp(back, sample_positions(flow / np.float32(scale)))
     allowed = 1.0 + 0.05 * _length(flow)
     return np.exp(-np.square(_length(miss) / allowed))
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.align import Aligned, align_segment
+from framemend_filters.engine.align import Aligned, Aligner, align_segment
 from framemend_filters.engine.compose import FrameRepair, compose, untouched
 from framemend_filters.engine.scenes import find_cuts
-from framemend_filters.engine.settings import RepairSettings
+from framemend_filters.engine.settings import WHOLE_AREA, RepairSettings
 from framemend_filters.engine.windows import (
     CUT_LOOK_AHEAD,
     CUT_LOOK_BACK,
@@ -38,6 +38,8 @@ HOLE_RADIUS = 16
 """Frames on both sides that holes may borrow from."""
 ALIGN_THREADS = min(4, os.cpu_count() or 1)
 """Frames aligned at the same time."""
+HOLE_CONTEXT = 96
+"""Samples around holes that the network sees where nothing else is repaired."""
 LEAST_EDGE = 16
 """Smallest height and width that can be repaired, in samples."""
 _UNKNOWN_LENGTH = 1 << 40
@@ -74,7 +76,7 @@ class Repairer:
     def repair_chunk(
         self,
         chunk: int,
-        frames: Mapping[int, Picture],
+        frames: Mapping[int, NDArray[np.floating]],
         masks: Mapping[int, Mask] | None = None,
         *,
         num_frames: int,
@@ -85,6 +87,7 @@ class Repairer:
         frames: H W 3 float32 RGB 0..1 for every number in span(); masks: H W uint8, 255 where to generate, for frames
         that have one; cuts: numbers i with a cut between frames i and i+1, None to detect them.
         """
+        frames = {i: hold(f) for i, f in frames.items()}
         masks = {i: m for i, m in (masks or {}).items() if m.any()}
         written = chunk_frames(chunk, self.chunk_frames, num_frames)
         num_frames = self._visible_end(chunk, num_frames)
@@ -107,7 +110,7 @@ class Repairer:
     def repair_stream(self, frames: Iterable[tuple[Picture, Mask | None]]) -> Iterator[FrameRepair]:
         """Repair frames as they come, in order, reading ahead no further than a window asks for."""
         source = enumerate(frames)
-        pictures: dict[int, Picture] = {}
+        pictures: dict[int, NDArray[np.floating]] = {}
         masks: dict[int, Mask] = {}
         num_frames = _UNKNOWN_LENGTH
         chunk = 0
@@ -119,7 +122,7 @@ class Repairer:
                     num_frames = max(pictures, default=-1) + 1
                     break
                 index, (picture, mask) = entry
-                pictures[index] = picture
+                pictures[index] = hold(picture)
                 if mask is not None:
                     masks[index] = mask
             if chunk * self.chunk_frames >= num_frames:
@@ -137,41 +140,50 @@ class Repairer:
         return min(num_frames, (chunk + 1) * self.chunk_frames + self._lookahead)
 
     def _repair_segment(
-        self, segment: Segment, frames: Mapping[int, Picture], masks: Mapping[int, Mask]
+        self, segment: Segment, frames: Mapping[int, NDArray[np.floating]], masks: Mapping[int, Mask]
     ) -> Iterator[FrameRepair]:
-        aligned = align_segment(
-            segment, frames, masks, radius=self._mean_radius, neighbours=self._neighbours, threads=ALIGN_THREADS
-        )
-        made, errors = self._infer(aligned)
+        aligner = Aligner(segment, frames, masks, radius=self._mean_radius, neighbours=self._neighbours)
+        area = self._area(segment, masks, aligner)
+        made, errors = self._infer(aligner, area)
         for place, index in enumerate(segment.frames):
+            if area == aligner.whole:
+                picture, error = made[place], errors[place]
+            else:
+                picture = aligner.given(index).astype(np.float32)
+                error = np.zeros(picture.shape[:2], np.float32)
+                picture[area], error[area] = made[place], errors[place]
             seed = index if self.settings.grain else None
-            yield compose(
-                frames[index], made[place], errors[place], masks.get(index), self.strength, aligned.noise, seed
-            )
+            yield compose(frames[index], picture, error, masks.get(index), self.strength, aligner.noise, seed)
 
-    def _infer(self, aligned: Aligned) -> tuple[Picture, Picture]:
-        """Run the network: pictures T H W 3 and expected errors T H W, float32."""
+    def _area(self, segment: Segment, masks: Mapping[int, Mask], aligner: Aligner) -> tuple[slice, slice]:
+        """What of the frames the network has to see: all, or with strength 0 the holes and what is around them."""
+        from framemend_filters.engine.tiles import area_around
+
+        if self.strength > 0:
+            return aligner.whole
+        holes = np.zeros((aligner.height, aligner.width), bool)
+        for index in segment.frames:
+            if index in masks:
+                holes |= masks[index] > 0
+        return area_around(holes, HOLE_CONTEXT)
+
+    def _infer(self, aligner: Aligner, area: tuple[slice, slice]) -> tuple[Picture, Picture]:
+        """Align and run the network tile by tile: pictures T h w 3 and expected errors T h w of an area, float32."""
         import torch
 
         from framemend_filters.engine.tiles import run_tiled, tile_edge
 
         network, device = self._model()
-        inputs = _tensors(aligned)
 
         def run(rows: slice, columns: slice) -> torch.Tensor:
-            part = {n: v[..., rows, columns].to(device) if v.ndim > 1 else v.to(device) for n, v in inputs.items()}
+            inputs = _tensors(aligner.part(rows, columns, ALIGN_THREADS))
             with torch.inference_mode():
-                picture, log_error = network(**part, return_dict=False)
+                picture, log_error = network(**{n: v.to(device) for n, v in inputs.items()}, return_dict=False)
             return torch.cat([picture, log_error.exp()[:, :, None]], 2)[0].float()
 
-        height, width = aligned.masks.shape[1:]
-        edge = tile_edge(height, width, self.settings.tile)
-        if edge is None:
-            joined = run(slice(0, height), slice(0, width)).cpu()
-        else:
-            joined = run_tiled(run, height, width, edge, self.settings.tile_overlap)
-        result = joined.permute(0, 2, 3, 1).numpy()
-        return result[..., :3], result[..., 3]
+        tile = tile_edge(aligner.height, aligner.width, self.settings.tile)
+        joined = run_tiled(run, area, tile, self.settings.tile_overlap).permute(0, 2, 3, 1).numpy()
+        return joined[..., :3], joined[..., 3]
 
     def _model(self) -> tuple[FramemendModel, str]:
         from framemend_filters.engine.devices import pick_device, pick_precision, place
@@ -183,6 +195,12 @@ class Repairer:
                 dtype = pick_precision(self.settings.precision, self._device)
                 self._network = place(load_model(self.settings.model), self._device, dtype)
             return self._network, self._device
+
+
+def hold(picture: NDArray[np.floating]) -> NDArray[np.floating]:
+    """A picture as it is kept while its window lasts: large ones as float16 (a window of 1080p is 0.5 GB so). What is
+    written does not suffer: residuals are differences of pictures rounded alike."""
+    return picture.astype(np.float16, copy=False) if picture[..., 0].size > WHOLE_AREA else picture
 
 
 def aligned_mean_clip(

@@ -21,9 +21,10 @@ LOST_SHARE = 0.9
 """A frame with a larger share of masked samples than this says nothing about cuts."""
 
 
-def thumbnail(frame: NDArray[np.float32], mask: NDArray[np.uint8] | None = None) -> NDArray[np.float32] | None:
+def thumbnail(frame: NDArray[np.floating], mask: NDArray[np.uint8] | None = None) -> NDArray[np.float32] | None:
     """Small picture of a frame (H W 3, 0..1) for `is_cut`: RGB and the share of each cell that is given, h w 4. None
     where the frame is lost (masked nearly whole)."""
+    frame = frame.astype(np.float32, copy=False)
     if mask is None or not mask.any():
         small = np.asarray(cv2.resize(frame, THUMBNAIL, interpolation=cv2.INTER_AREA), np.float32)
         return np.concatenate([small, np.ones_like(small[..., :1])], 2)
@@ -54,7 +55,7 @@ def is_cut(thumbnails: Sequence[NDArray[np.float32] | None], position: int) -> b
 
 
 def find_cuts(
-    frames: Mapping[int, NDArray[np.float32]], masks: Mapping[int, NDArray[np.uint8]] | None, num_frames: int
+    frames: Mapping[int, NDArray[np.floating]], masks: Mapping[int, NDArray[np.uint8]] | None, num_frames: int
 ) -> frozenset[int]:
     """All i, of those that can be decided from `frames` (consecutive indices), with a cut between frames i and i+1."""
     masks = masks or {}

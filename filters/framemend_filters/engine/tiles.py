@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from framemend_filters.engine.settings import AUTO_TILE, WHOLE_AREA
@@ -36,20 +38,44 @@ def spans(length: int, tile: int, overlap: int) -> Iterator[tuple[int, int]]:
         start += step
 
 
-def run_tiled(run: Callable[[slice, slice], Tensor], height: int, width: int, tile: int, overlap: int) -> Tensor:
-    """Join run(rows, columns), tensors ... h w float32, over all tiles of a frame; overlaps are blended linearly."""
+def run_tiled(
+    run: Callable[[slice, slice], Tensor], area: tuple[slice, slice], tile: int | None, overlap: int
+) -> Tensor:
+    """Join run(rows, columns), tensors ... h w float32, over all tiles of an area; overlaps are blended linearly.
+
+    area: rows and columns, beginning on the grid. tile: edge, None for the area in one piece.
+    """
+    rows, columns = area
+    if tile is None or max(rows.stop - rows.start, columns.stop - columns.start) <= tile:
+        return run(rows, columns).cpu()
+    height, width = rows.stop - rows.start, columns.stop - columns.start
     total: Tensor | None = None
     weights = torch.zeros(height, width)
     for top, bottom in spans(height, tile, overlap):
         for left, right in spans(width, tile, overlap):
-            part = run(slice(top, bottom), slice(left, right)).cpu()
+            part = run(
+                slice(rows.start + top, rows.start + bottom), slice(columns.start + left, columns.start + right)
+            ).cpu()
             weight = torch.outer(_ramp(top, bottom, height, overlap), _ramp(left, right, width, overlap))
             if total is None:
                 total = torch.zeros(*part.shape[:-2], height, width)
             total[..., top:bottom, left:right] += part * weight
             weights[top:bottom, left:right] += weight
     assert total is not None
-    return total / weights
+    return total.div_(weights)
+
+
+def area_around(hole: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """The smallest area, beginning on the grid, that holds all of `hole` (H W) and `margin` samples around it."""
+
+    def part(line: NDArray[np.bool_]) -> slice:
+        places = np.flatnonzero(line)
+        return slice(
+            max(0, int(places[0]) - margin) // GRID * GRID,
+            min(len(line), -(-(int(places[-1]) + 1 + margin) // GRID) * GRID),
+        )
+
+    return part(hole.any(1)), part(hole.any(0))
 
 
 def _ramp(start: int, stop: int, length: int, overlap: int) -> Tensor:

@@ -58,7 +58,7 @@ def pretrain() -> Recipe:
 
 def repair() -> Recipe:
     """Repair training of `fast`, from pretrained weights."""
-    return Recipe(objective="repair", steps=20_000)
+    return Recipe(objective="repair", steps=28_000)
 
 
 def load_recipe(base: Recipe, path: Path | None) -> Recipe:

@@ -194,25 +194,9 @@ class FramemendModel(PreTrainedModel):
         if T > self.config.frames:
             raise ValueError(f"the window has {T} frames; this model takes up to {self.config.frames}")
         unit = (noise.float() + NOISE_FLOOR).reshape(B, 1, 1, 1, 1)
-        near = neighbours.float() - base.float()[:, :, None]
-        near = (near / unit[..., None]).clamp(-CLAMP, CLAMP) * validity[:, :, :, None]
-        features = torch.cat(
-            [
-                ((frames.float() - base) / unit).clamp(-CLAMP, CLAMP),
-                near.flatten(2, 3),
-                validity,
-                base * 2 - 1,
-                torch.log2(1 + count.float())[:, :, None] / 4,
-                masks[:, :, None],
-                certainty[:, :, None],
-                (noise.float() * 10).reshape(B, 1, 1, 1, 1).expand(B, T, 1, H, W),
-                ((mean.float() - base) / unit).clamp(-CLAMP, CLAMP),
-                (_detail(base) / unit).clamp(-CLAMP, CLAMP),
-                # codecs and blur leave next to no noise, clean pictures some: a difference that only the log shows
-                torch.log(noise.float() * 255 + 0.25).div(4).reshape(B, 1, 1, 1, 1).expand(B, T, 1, H, W),
-            ],
-            2,
-        ).flatten(0, 1)
+        features = self._features(
+            frames.float(), masks, certainty, neighbours, validity, mean, count, base.float(), noise.float(), unit
+        )
         out = self._body(features, T).float().reshape(B, T, 5, H, W)
         share = torch.sigmoid(out[:, :, 3:4])
         picture = frames + share * (base - frames) + unit * out[:, :, :3]
@@ -221,12 +205,54 @@ class FramemendModel(PreTrainedModel):
             return picture, log_error
         return RepairOutput(picture=picture, log_error=log_error)
 
+    def _features(
+        self,
+        frames: Tensor,
+        masks: Tensor,
+        certainty: Tensor,
+        neighbours: Tensor,
+        validity: Tensor,
+        mean: Tensor,
+        count: Tensor,
+        base: Tensor,
+        noise: Tensor,
+        unit: Tensor,
+    ) -> Tensor:
+        """What the network sees, (B*T, C, H, W) in the dtype of its weights: differences to the base in units of the
+        noise, and what is known of them. In place where it can be: these are the largest tensors of all."""
+        B, T, _, H, W = frames.shape
+        dtype = self.embed.weight.dtype
+
+        def level(value: Tensor) -> Tensor:
+            return value.reshape(B, 1, 1, 1, 1).expand(B, T, 1, H, W)
+
+        def difference(picture: Tensor) -> Tensor:
+            return (picture.float() - base).div_(unit).clamp_(-CLAMP, CLAMP).to(dtype)
+
+        near = neighbours.float() - base[:, :, None]
+        near.div_(unit[..., None]).clamp_(-CLAMP, CLAMP).mul_(validity[:, :, :, None])
+        parts = [
+            difference(frames),
+            near.flatten(2, 3).to(dtype),
+            validity,
+            base * 2 - 1,
+            torch.log2(1 + count.float())[:, :, None] / 4,
+            masks[:, :, None],
+            certainty[:, :, None],
+            level(noise * 10),
+            difference(mean),
+            _detail(base).div_(unit).clamp_(-CLAMP, CLAMP),
+            # codecs and blur leave next to no noise, clean pictures some: a difference that only the log shows
+            level(torch.log(noise * 255 + 0.25) / 4),
+        ]
+        return torch.cat([part.to(dtype) for part in parts], 2).flatten(0, 1)
+
     def _body(self, features: Tensor, T: int) -> Tensor:
         """Features (B*T, C, H, W) to 5 channels of the same size: residual (3), logit of the base, log error."""
         _, _, H, W = features.shape
         edge = STRIDE * self.config.window
         features = F.pad(features, (0, -W % edge, 0, -H % edge), mode="replicate")
-        features = features.to(self.embed.weight.dtype).contiguous(memory_format=torch.channels_last)
+        features = features.contiguous(memory_format=torch.channels_last)
         outer = self.encode_outer(self.embed(features))
         middle = self.encode_middle(self.to_middle(F.relu(outer)))
         tokens = self.to_tokens(F.relu(middle))

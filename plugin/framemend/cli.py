@@ -35,6 +35,7 @@ class Command:
 COMMANDS = (
     Command("repair", "repair a video file or a picture", "framemend.files"),
     Command("pipe", "repair a YUV4MPEG2 stream from stdin to stdout", "framemend.pipe"),
+    Command("extend", "add frames to the end of a video", "framemend.extend"),
     Command("train", "train a model on any folder of videos and pictures", "framemend.train"),
     Command("evaluate", "measure a model on standard kinds of damage", "framemend.evaluate"),
     Command("compare", "make a page that compares two versions of a clip", "framemend.compare"),

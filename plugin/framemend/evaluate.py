@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from framemend.evaluation import Case, Figures
     from framemend_filters.engine import Repairer, RepairSettings
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mpg", ".ts", ".mxf", ".y4m"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mpg", ".vob", ".ts", ".m2ts", ".mxf", ".nut", ".flv", ".y4m"}
+)
 METHODS = ("input", "aligned mean", "reference", "framemend")
 COLUMNS = ("task", "clip", "input", "aligned mean", "hand-made", "framemend")
 

@@ -9,37 +9,28 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framemend_filters.errors import InputNotFound, OutputError, SettingError
 
+from .archive.batch import Counted, add_batch_options, jobs_from, run_jobs
+from .archive.ranges import add_range_options
+from .archive.work import Work, add_work_options
 from .masks import open_masks
 from .options import add_repair_options, has_masks, settings_from
 from .progress import Progress
 
 if TYPE_CHECKING:
-    from av import VideoFrame
-    from numpy.typing import NDArray
-
     from framemend_filters.engine import Repairer
-
-    from .masks import MaskSource
-    from .sources import VideoSource
 
 Note = Callable[[str], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `framemend repair`."""
-    parser.add_argument("input", type=Path, help="a video file or a picture")
-    parser.add_argument(
-        "output", type=Path, help="where the repaired one goes; the extension says what kind of file it becomes"
-    )
-    parser.add_argument("-y", "--overwrite", action="store_true", help="replace the output if there is one")
+    add_batch_options(parser)
     group = parser.add_argument_group("encoding")
     group.add_argument(
         "--codec", metavar="NAME", help="encoder of the video (default: like the input, visually lossless)"
@@ -49,27 +40,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--preset", metavar="NAME", help="speed of the encoder (default: medium for H.264)")
     add_repair_options(parser)
+    add_range_options(parser)
+    add_work_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """`framemend repair`: 0 when the output is there. Raises FramemendError otherwise."""
+    """`framemend repair`: 0 when every output is there, 1 when one of several is not. Raises FramemendError for a single one."""
     from framemend_filters.engine import Repairer
 
+    settings = settings_from(args)
+    jobs = jobs_from(args)
+    for job in jobs if len(jobs) == 1 else []:
+        check_paths(job.input, job.output, overwrite=job.overwrite)  # before weights are looked for
+    repairer = Repairer(settings, masked=has_masks(args))
+
+    def repair_one(job: argparse.Namespace, note: Note) -> Counted:
+        return _repair(job, repairer, note)
+
+    return run_jobs(args, jobs, repair_one, _quiet if args.quiet else _note)
+
+
+def _repair(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted:
     from .stills import STILL_SUFFIXES
 
-    note = _quiet if args.quiet else _note
-    settings = settings_from(args)
     check_paths(args.input, args.output, overwrite=args.overwrite)
     still_in, still_out = (p.suffix.lower() in STILL_SUFFIXES for p in (args.input, args.output))
     if still_in is not still_out:
         kinds = ("a picture" if still else "a video" for still in (still_in, still_out))
         raise SettingError("{} is {} but {} is {}; both must be the same".format(*_pair(args, *kinds)))
-    repairer = Repairer(settings, masked=has_masks(args))
-    if still_in:
-        _repair_picture(args, repairer, note)
-    else:
-        _repair_video(args, repairer, note)
-    return 0
+    return _repair_picture(args, repairer, note) if still_in else _repair_video(args, repairer, note)
 
 
 def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
@@ -84,7 +83,7 @@ def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
         raise SettingError(f"{target} is there already; --overwrite replaces it")
 
 
-def _repair_picture(args: argparse.Namespace, repairer: Repairer, note: Note) -> None:
+def _repair_picture(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted:
     from .remux import finished_file
     from .stills import read_still, repair_still, write_still
 
@@ -92,9 +91,12 @@ def _repair_picture(args: argparse.Namespace, repairer: Repairer, note: Note) ->
     masks = open_masks(args, picture.shape[1], picture.shape[0], num_frames=1)
     with finished_file(args.output) as temporary:
         write_still(temporary, repair_still(picture, repairer, masks), metadata, args.output, note)
+    hidden = masks.mask_for(0, 0.0) if masks is not None else None
+    return Counted(frames=1, generated=0.0 if hidden is None else float(hidden.mean()) / 255)
 
 
-def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> None:
+def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted:
+    from .frames import build_frame, views
     from .remux import VideoTarget, finished_file
     from .sources import VideoSource
 
@@ -104,60 +106,40 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> N
         if given != taken:
             note(f"{args.input} has {given} samples; they are converted to {taken}")
         masks = open_masks(args, source.first.width, source.first.height, num_frames=source.video.frames or None)
-        with finished_file(args.output) as temporary:
-            target = VideoTarget(
-                temporary,
-                source,
-                codec=args.codec,
-                crf=args.crf,
-                preset=args.preset,
-                shown_as=args.output,
-                note=note,
-            )
-            try:
-                with Progress(source.num_frames, args.input.name, args.quiet) as progress:
-                    for done, (frame, pts, duration) in enumerate(
-                        _repaired(source, repairer, masks, target.pix_fmt), 1
-                    ):
-                        while source.passing:
-                            target.copy(source.passing.popleft())
-                        target.write(frame, pts, duration)
-                        progress.update(done)
-                while source.passing:
-                    target.copy(source.passing.popleft())
-                target.finish()
-            finally:
-                target.abandon()
+        with Work(args, source, masks, repairer, note) as work:
+            with finished_file(args.output) as temporary:
+                target = VideoTarget(
+                    temporary,
+                    source,
+                    codec=args.codec,
+                    crf=args.crf,
+                    preset=args.preset,
+                    shown_as=args.output,
+                    note=note,
+                )
+                try:
+                    with Progress(source.num_frames, args.input.name, args.quiet) as progress:
+                        for done, repaired in enumerate(work.frames(), 1):
+                            while source.passing:
+                                target.copy(source.passing.popleft())
+                            frame = repaired.frame
+                            planes = views(frame) if repaired.planes is None else repaired.planes
+                            target.write(build_frame(frame, planes, target.pix_fmt), frame.pts, frame.duration or 0)
+                            progress.update(done)
+                    while source.passing:
+                        target.copy(source.passing.popleft())
+                    target.finish()
+                finally:
+                    target.abandon()
+            work.finish()
         if source.losses:
-            _note(
+            text = (
                 f"warning: {args.input} is damaged or cut short: {source.losses}; {done} frames were repaired and kept"
             )
-
-
-def _repaired(
-    source: VideoSource, repairer: Repairer, masks: MaskSource | None, pix_fmt: str
-) -> Iterator[tuple[VideoFrame, int | None, int]]:
-    """The repaired frames in order, each with its pts and duration in ticks of the source."""
-    from .frames import build_frame, plane_format, views
-    from .planes import add_residual, to_rgb
-
-    waiting: deque[VideoFrame] = deque()
-
-    def given() -> Iterator[tuple[NDArray, NDArray | None]]:
-        start = source.first.pts or 0
-        for index, frame in enumerate(source.frames()):
-            waiting.append(frame)
-            seconds = None if frame.pts is None else (frame.pts - start) * source.time_base
-            yield to_rgb(views(frame), plane_format(frame)), _mask(masks, index, seconds)
-
-    for repair in repairer.repair_stream(given()):
-        frame = waiting.popleft()
-        planes = add_residual(views(frame), plane_format(frame), repair)
-        yield build_frame(frame, planes, pix_fmt), frame.pts, frame.duration or 0
-
-
-def _mask(masks: MaskSource | None, index: int, seconds: Fraction | None) -> NDArray | None:
-    return None if masks is None else masks.mask_for(index, seconds)
+            note(text)
+            if args.quiet:
+                _note(text)
+    return Counted(frames=done, generated=work.generated)
 
 
 def _pair(args: argparse.Namespace, first: str, second: str) -> tuple[Path, str, Path, str]:

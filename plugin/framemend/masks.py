@@ -136,9 +136,17 @@ def _parse_moment(moment: str | None, text: str) -> int | Fraction | None:
         return None
     if moment.isdecimal():
         return int(moment)
-    match = _TIME.fullmatch(moment)
-    if match is None or not (moment.endswith("s") or ":" in moment):
+    time = parse_time(moment) if moment.endswith("s") or ":" in moment else None
+    if time is None:
         raise SettingError(f"--rect {text}: {moment} is neither a frame number nor a time such as 12.5s or 00:01:02.5")
+    return time
+
+
+def parse_time(text: str) -> Fraction | None:
+    """Seconds of 12.5, 12.5s, 01:02.5 or 00:01:02.5; None: it is none of these."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
     hours, minutes, seconds = match.groups()
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + Fraction(seconds)
 

@@ -95,7 +95,7 @@ def test_a_signal_in_mid_work_leaves_nothing_behind(number, status, tmp_path, wr
     given = write_clip(
         tmp_path / "in.mkv", codec="libx264", size=(320, 240), frames=400, options={"preset": "ultrafast"}
     )
-    arguments = ["repair", given, tmp_path / "out.mkv", "--model", tiny_model, "--device", "cpu"]
+    arguments = ["repair", given, tmp_path / "out.mkv", "--model", tiny_model, "--device", "cpu", "--no-keep"]
     process = subprocess.Popen([*COMMAND, *map(str, arguments)], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".out*")) and time.monotonic() < deadline:

@@ -1,0 +1,100 @@
+"""Gives out segments to several makers, whoever they are, and again when one of them dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from framemend_filters.errors import OutputError
+
+if TYPE_CHECKING:
+    from .store import SegmentStore
+
+TRIES = 3
+"""How often a segment is begun before its makers' deaths are taken to be its fault."""
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to the maker in one place: it finished its segment (count: frames it holds), failed with `error`,
+    or died (neither; reason: what is known about that)."""
+
+    place: int
+    count: int | None = None
+    error: BaseException | None = None
+    reason: str = ""
+
+
+class Crew:
+    """Makers at `places` 0 .. size-1, each with at most one segment in hand. Subclasses start them and listen to them."""
+
+    def __init__(self, store: SegmentStore, size: int, total: int | None, note: Callable[[str], None]) -> None:
+        """total: segments of the clip, None where that is not known: then makers run ahead by twice their number only."""
+        self._store, self._total, self._note = store, total, note
+        self._size = size
+        self._in_hand: dict[int, int] = {}
+        self._tries: dict[int, int] = {}
+        self._ended: int | None = None
+        self._wanted = 0
+
+    def wait_for(self, number: int) -> None:
+        """Return when segment `number` is finished. Raises whatever stopped its maker, or OutputError where three died."""
+        self._wanted = max(self._wanted, number)
+        while not self._store.has(number):
+            self._give_out()
+            self._take(self._listen(POLL_SECONDS))
+
+    def look_after(self) -> None:
+        """Give those who have finished something to do; never waits."""
+        self._take(self._listen(0))
+        self._give_out()
+
+    def close(self) -> None:
+        """End all makers at once."""
+        raise NotImplementedError
+
+    def _start(self, place: int, number: int) -> None:
+        """Have the maker in `place` make segment `number`; start one where there is none."""
+        raise NotImplementedError
+
+    def _listen(self, seconds: float) -> Iterable[Event]:
+        """What has happened, waiting so long for something to happen."""
+        raise NotImplementedError
+
+    def _give_out(self) -> None:
+        for place in range(self._size):
+            if place not in self._in_hand:
+                number = self._next_number()
+                if number is None:
+                    return
+                self._in_hand[place] = number
+                self._tries[number] = self._tries.get(number, 0) + 1
+                self._start(place, number)
+
+    def _next_number(self) -> int | None:
+        """The first segment that nobody has made or is making."""
+        last = self._wanted + 2 * self._size
+        if self._total is not None:
+            last = max(self._wanted, self._total - 1)
+        if self._ended is not None:
+            last = min(last, self._ended)
+        in_hand = set(self._in_hand.values())
+        return next((n for n in range(self._wanted, last + 1) if n not in in_hand and not self._store.has(n)), None)
+
+    def _take(self, events: Iterable[Event]) -> None:
+        for event in events:
+            number = self._in_hand.pop(event.place)
+            if event.error is not None:
+                raise event.error
+            if event.count is not None:
+                if event.count == 0:
+                    self._ended = number
+                continue
+            if self._tries[number] >= TRIES:
+                why = f" ({event.reason})" if event.reason else ""
+                raise OutputError(
+                    f"{TRIES} workers died on segment {number}{why}; is there memory for them? try fewer --workers"
+                )
+            self._note(f"a worker died on segment {number}; another one takes it over")

@@ -1,0 +1,122 @@
+"""Hands out a clip's frames by number: decoded forwards only, kept as long as a window may still ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from av import VideoFrame
+    from numpy.typing import NDArray
+
+    from ..masks import MaskSource
+
+
+class FrameSource(Protocol):
+    """What a `Feed` reads: sources.VideoSource is one."""
+
+    first: VideoFrame
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds of one tick of the frames' pts."""
+        ...
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """Every frame once, in order of presentation."""
+        ...
+
+
+class Feed:
+    """The frames of one clip, each with its mask.
+
+    num_frames: length of the clip, None until its end has been read.
+    """
+
+    def __init__(self, source: FrameSource, masks: MaskSource | None) -> None:
+        self.num_frames: int | None = None
+        self._frames = source.frames()
+        self._masks = masks
+        self._time_base = source.time_base
+        self._start_pts = source.first.pts or 0
+        self._read = 0
+        self._first_kept = 0
+        self._kept: dict[int, VideoFrame] = {}
+        self._holes: dict[int, NDArray[np.uint8]] = {}
+        self._pictures: dict[int, NDArray[np.float32]] = {}
+
+    def keep_from(self, index: int) -> None:
+        """Frames before `index` will not be asked for again."""
+        if index <= self._first_kept:
+            return
+        for dropped in range(self._first_kept, min(index, self._read)):
+            for held in (self._kept, self._holes, self._pictures):
+                held.pop(dropped, None)
+        self._first_kept = index
+
+    def reach(self, index: int) -> bool:
+        """Decode up to frame `index`. False: the clip ends before it."""
+        while self._read <= index and self.num_frames is None:
+            frame = next(self._frames, None)
+            if frame is None:
+                self.num_frames = self._read
+                break
+            if self._read >= self._first_kept:
+                self._kept[self._read] = frame
+                mask = self._masks.mask_for(self._read, self._seconds(frame)) if self._masks else None
+                if mask is not None:
+                    self._holes[self._read] = mask
+            self._read += 1
+        return index < self._read
+
+    @property
+    def first_kept(self) -> int:
+        """Number of the first frame that can still be asked for."""
+        return self._first_kept
+
+    def frame(self, index: int) -> VideoFrame:
+        """A frame that was reached and is kept."""
+        return self._kept[index]
+
+    def seconds(self, index: int) -> Fraction | None:
+        """When the frame is shown, after the first one; None: it does not say."""
+        return self._seconds(self._kept[index])
+
+    def mask(self, index: int) -> NDArray[np.uint8] | None:
+        """What is to be generated in the frame, H W, 255 there; None: nothing."""
+        return self._holes.get(index)
+
+    def picture(self, index: int) -> NDArray[np.float32]:
+        """The frame as H W 3 float32 RGB, 0..1; made when first asked for."""
+        if index not in self._pictures:
+            from ..frames import plane_format, views
+            from ..planes import to_rgb
+
+            frame = self._kept[index]
+            self._pictures[index] = to_rgb(views(frame), plane_format(frame))
+        return self._pictures[index]
+
+    def pictures(self, indices: range) -> Mapping[int, NDArray[np.float32]]:
+        """The pictures of `indices`, each made only when it is looked at."""
+        return _Pictures(self, indices)
+
+    def _seconds(self, frame: VideoFrame) -> Fraction | None:
+        return None if frame.pts is None else (frame.pts - self._start_pts) * self._time_base
+
+
+class _Pictures(Mapping[int, "NDArray[np.float32]"]):
+    def __init__(self, feed: Feed, indices: range) -> None:
+        self._feed, self._indices = feed, indices
+
+    def __getitem__(self, index: int) -> NDArray[np.float32]:
+        if index not in self._indices:
+            raise KeyError(index)
+        return self._feed.picture(index)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._indices)
+
+    def __len__(self) -> int:
+        return len(self._indices)

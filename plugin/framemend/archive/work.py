@@ -1,0 +1,315 @@
+"""The repair of one video from first frame to last, whoever does it: this process, others, or an earlier run."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from framemend_filters.errors import OutputError, SettingError
+
+from .chunks import ChunkRepairer, RepairedFrame
+from .feed import Feed
+from .ranges import ranges_from
+from .store import SegmentStore, drop_store, store_folder
+
+if TYPE_CHECKING:
+    from framemend_filters.engine import Repairer
+
+    from ..masks import MaskSource
+    from ..sources import VideoSource
+    from .crew import Crew
+
+Note = Callable[[str], None]
+
+SEGMENT_FRAMES = 60
+"""Frames of a segment, about: what a crash costs at most."""
+KEEP_FROM = 240
+"""Clips with more frames than this are kept segment by segment without being told to."""
+
+_BESIDE_THE_POINT = frozenset(
+    ["inputs", "input", "output", "overwrite", "codec", "crf", "preset", "quiet", "debug", "resume", "restart", "keep"]
+    + ["workers", "distributed", "report", "json", "smart", "to"]
+)
+"""Options that do not change what is written for a frame; a run may be resumed with others."""
+
+
+def add_work_options(parser: argparse.ArgumentParser) -> None:
+    """--resume to --distributed."""
+    group = parser.add_argument_group("long work")
+    group.add_argument(
+        "--resume", action="store_true", help="go on from the segments that a run that was cut off has finished"
+    )
+    group.add_argument("--restart", action="store_true", help="drop such segments and start again")
+    group.add_argument(
+        "--no-keep", dest="keep", action="store_false", help="keep no finished segments beside the output meanwhile"
+    )
+    group.add_argument(
+        "--segment",
+        type=int,
+        default=SEGMENT_FRAMES,
+        metavar="N",
+        help=f"frames of a segment, about (default: {SEGMENT_FRAMES})",
+    )
+    group.add_argument("--workers", type=int, metavar="N", help="repair segments in N processes")
+    group.add_argument(
+        "--distributed", metavar="WHERE", help="repair segments on Ray: local, or ray://HOST:PORT of a cluster"
+    )
+
+
+class Work:
+    """The frames of one video, repaired; a context manager.
+
+    Segments that are finished are kept in a hidden folder until `finish`: when the block ends otherwise they stay, for
+    --resume.
+    """
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        source: VideoSource,
+        masks: MaskSource | None,
+        repairer: Repairer,
+        note: Note,
+        *,
+        recorded: bool = False,
+    ) -> None:
+        """args: of `framemend repair`; recorded: whether records are wanted whatever the options say.
+
+        Raises SettingError where options contradict each other or segments of another run are in the way.
+        """
+        self.generated = 0.0
+        """Sum over frames of the share that was generated."""
+        self.store: SegmentStore | None = None
+        self._args, self._note = args, note
+        self._feed = Feed(source, masks)
+        self._size = segment_frames(args, repairer)
+        self._crew: Crew | None = None
+        many = args.workers is not None or args.distributed is not None
+        long = source.num_frames is None or source.num_frames > KEEP_FROM
+        kept = recorded or many or args.resume or (args.keep and long)
+        if args.restart:
+            drop_store(args.output)
+        folder = store_folder(args.output)
+        if kept or folder.exists():
+            self.store = SegmentStore(folder, describe_job(args), resume=args.resume)
+        self._repairer = ChunkRepairer(self._feed, repairer, ranges_from(args).covers, recorded=self.store is not None)
+        self._chunks = self._size // repairer.chunk_frames
+        self._radius = repairer.radius
+        if many and self.store is not None:
+            total = None if source.num_frames is None else -(-source.num_frames // self._size)
+            self._crew = _hire(args, self.store, total, note)
+        if self.store is not None:
+            for number in self.store.damaged:
+                note(f"segment {number} in {folder} is damaged; it is made again")
+            if args.resume:
+                taken = len(self.store.numbers())
+                note(
+                    f"{taken} finished segments of {self._size} frames are taken over" if taken else "nothing to resume"
+                )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._crew is not None:
+            self._crew.close()
+        if self.store is None or kind is None:
+            return
+        finished = len(self.store.numbers())
+        if finished:
+            self._note(f"{finished} finished segments are kept in {self.store.folder}; --resume goes on from there")
+        else:
+            self.store.remove()
+
+    def frames(self) -> Iterator[RepairedFrame]:
+        """Every frame of the clip, in order. May be called once."""
+        number = 0
+        if self.store is not None:
+            self.store.begin()
+        while self._feed.reach(number * self._size):
+            if self._crew is not None:
+                self._crew.wait_for(number)
+            if self.store is not None and self.store.has(number):
+                frames = self._kept(self.store, number)
+            else:
+                frames = self._made(number)
+            for done in frames:
+                self.generated += done.generated
+                yield done
+            number += 1
+
+    def finish(self) -> None:
+        """The output has its name: what was kept goes."""
+        if self.store is not None:
+            self.store.remove()
+
+    def _made(self, number: int) -> Iterator[RepairedFrame]:
+        chunks = range(number * self._chunks, (number + 1) * self._chunks)
+        if self.store is None:
+            yield from self._repairer.repair(chunks)
+            return
+        with self.store.writer(number) as writer:
+            for done in self._repairer.repair(chunks):
+                writer.add(done)
+                yield done
+
+    def _kept(self, store: SegmentStore, number: int) -> Iterator[RepairedFrame]:
+        from ..frames import views
+
+        segment = store.read(number)
+        start = number * self._size
+        try:
+            for place, record in enumerate(segment.records):
+                index = start + place
+                self._feed.keep_from(index - self._radius)
+                if not self._feed.reach(index):
+                    raise self._misfit(store, number, segment.count)
+                if self._crew is not None:
+                    self._crew.look_after()
+                frame = self._feed.frame(index)
+                generated = record.generated if record else 0.0
+                yield RepairedFrame(index, frame, segment.planes(index, views(frame)), record, generated)
+            if segment.count < self._size and self._feed.reach(start + segment.count):
+                raise self._misfit(store, number, segment.count)
+        finally:
+            segment.close()
+
+    @staticmethod
+    def _misfit(store: SegmentStore, number: int, count: int) -> OutputError:
+        return OutputError(
+            f"{store.path(number)} holds {count} frames, not as many as the input; run again with --restart"
+        )
+
+
+class SegmentMaker:
+    """Makes segments of one video, for another process to join. Goes through the video once if they are asked for in
+    rising order."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        """args: of `framemend repair`."""
+        from framemend_filters.engine import Repairer
+
+        from ..options import has_masks, settings_from
+
+        self._args = args
+        self._repairer = Repairer(settings_from(args), masked=has_masks(args))
+        self._chunks = segment_frames(args, self._repairer) // self._repairer.chunk_frames
+        self._source: VideoSource | None = None
+        self._next = 0
+
+    def make(self, number: int, path: Path) -> int:
+        """Write segment `number` to `path`; how many frames it holds, 0 beyond the end of the clip."""
+        from .store import SegmentWriter
+
+        if self._source is None or number < self._next:
+            self._open()
+        self._next = number + 1
+        count = 0
+        self._source.passing.clear()  # whoever joins the segments reads these for himself
+        with SegmentWriter(path) as writer:
+            for done in self._chunk_repairer.repair(range(number * self._chunks, (number + 1) * self._chunks)):
+                writer.add(done)
+                count += 1
+        return count
+
+    def close(self) -> None:
+        """Close the video."""
+        if self._source is not None:
+            self._source.__exit__(None, None, None)
+
+    def _open(self) -> None:
+        from ..masks import open_masks
+        from ..sources import VideoSource
+
+        self.close()
+        source = self._source = VideoSource(self._args.input)
+        masks = open_masks(self._args, source.first.width, source.first.height)
+        self._chunk_repairer = ChunkRepairer(
+            Feed(source, masks), self._repairer, ranges_from(self._args).covers, recorded=True
+        )
+
+
+def segment_frames(args: argparse.Namespace, repairer: Repairer) -> int:
+    """Frames of a segment: whole chunks. Raises SettingError."""
+    if args.segment < 1:
+        raise SettingError(f"--segment is {args.segment}; it counts frames, at least 1")
+    return -(-args.segment // repairer.chunk_frames) * repairer.chunk_frames
+
+
+def describe_job(args: argparse.Namespace) -> dict[str, Any]:
+    """All that decides what is written for a frame, in values that JSON keeps: a run may only go on from segments made
+    with the same."""
+    from .. import __version__
+
+    chosen = {key: value for key, value in vars(args).items() if key not in _BESIDE_THE_POINT}
+    return {
+        "framemend": __version__,
+        "input": fingerprint(args.input),
+        "model hash": hash_model(args.model),
+        "mask files": _mask_files(args.mask),
+        **{
+            key: value if isinstance(value, bool | int | float | None) else _plain(value)
+            for key, value in chosen.items()
+        },
+    }
+
+
+def hash_model(model: str) -> str:
+    """SHA-256 of a model's configuration and weights."""
+    from framemend_filters.weights import model_folder
+
+    digest = hashlib.sha256()
+    for name in ("config.json", "model.safetensors"):
+        digest.update((model_folder(model) / name).read_bytes())
+    return digest.hexdigest()
+
+
+def fingerprint(path: Path) -> str:
+    """Tells one file from another without reading all of it: size, and SHA-256 of its beginning, middle and end."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with open(path, "rb") as file:
+        for start in (0, max(0, size // 2), max(0, size - _SAMPLE)):
+            file.seek(start)
+            digest.update(file.read(_SAMPLE))
+    return digest.hexdigest()
+
+
+_SAMPLE = 1 << 20
+
+
+def _mask_files(mask: str | None) -> str | None:
+    """The state of a mask's file, or of the folder it is in."""
+    if mask is None:
+        return None
+    path = Path(mask)
+    if path.is_file():
+        return fingerprint(path)
+    folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        return None  # whoever opens it says so
+    entries = sorted((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in folder.iterdir())
+    return hashlib.sha256(repr(entries).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return [str(part) for part in value] if isinstance(value, list | tuple) else str(value)
+
+
+def _hire(args: argparse.Namespace, store: SegmentStore, total: int | None, note: Note) -> Crew:
+    """The workers that --workers and --distributed ask for. Raises SettingError."""
+    if args.workers is not None and args.workers < 1:
+        raise SettingError(f"--workers is {args.workers}; it takes at least 1")
+    if args.distributed is not None:
+        from .cluster import RayCrew
+
+        return RayCrew(args, store, total, note)
+    from .workers import LocalCrew
+
+    return LocalCrew(args, store, total, note)

@@ -34,6 +34,8 @@ class Command:
 
 COMMANDS = (
     Command("repair", "repair a video file or a picture", "framemend.files"),
+    Command("verify", "prove from a report that nothing else was changed", "framemend.verify"),
+    Command("undo", "bring original samples back", "framemend.undo"),
     Command("pipe", "repair a YUV4MPEG2 stream from stdin to stdout", "framemend.pipe"),
     Command("extend", "add frames to the end of a video", "framemend.extend"),
     Command("train", "train a model on any folder of videos and pictures", "framemend.train"),

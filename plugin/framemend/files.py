@@ -41,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--preset", metavar="NAME", help="speed of the encoder (default: medium for H.264)")
     add_repair_options(parser)
     add_range_options(parser)
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write down there what was changed, frame by frame (JSON; video only; with several inputs: a folder)",
+    )
     add_work_options(parser)
 
 
@@ -106,7 +112,7 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> C
         if given != taken:
             note(f"{args.input} has {given} samples; they are converted to {taken}")
         masks = open_masks(args, source.first.width, source.first.height, num_frames=source.video.frames or None)
-        with Work(args, source, masks, repairer, note) as work:
+        with Work(args, source, masks, repairer, note, recorded=args.report is not None) as work:
             with finished_file(args.output) as temporary:
                 target = VideoTarget(
                     temporary,
@@ -131,6 +137,8 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> C
                     target.finish()
                 finally:
                     target.abandon()
+                if args.report is not None:
+                    work.report(repairer, temporary, args.report)
             work.finish()
         if source.losses:
             text = (

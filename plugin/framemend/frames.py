@@ -124,6 +124,12 @@ def views(frame: VideoFrame) -> list[NDArray]:
     return [_view(frame, layout, place, c) for c, place in enumerate(layout.places)]
 
 
+def alpha_view(frame: VideoFrame) -> NDArray | None:
+    """View of the transparency, H W, as `views` gives the colours; None: the format has none."""
+    layout = LAYOUTS[frame.format.name]
+    return None if layout.alpha is None else _view(frame, layout, layout.alpha, 3)
+
+
 def _view(frame: VideoFrame, layout: Layout, place: tuple[int, int, int], component: int) -> NDArray:
     index, step, first = place
     chroma = layout.family == "yuv" and component in (1, 2)

@@ -87,6 +87,8 @@ def jobs_from(args: argparse.Namespace) -> list[argparse.Namespace]:
                 raise SettingError(f"{sources[target]} and {source} would both become {target}; repair them apart")
             sources[target] = source
             jobs.append(_job(args, source, target))
+            if args.report is not None:
+                jobs[-1].report = args.report / name.with_name(f"{target.name}.json")
     if not jobs:
         raise InputError(f"no video or picture in {', '.join(map(str, paths))}")
     return jobs
@@ -121,8 +123,9 @@ def _run_one(job: argparse.Namespace, outcome: Outcome, repair_one: RepairOne, n
 
     began = time.monotonic()
     try:
-        if not alone:
-            _make_folder(job.output.parent)
+        for path in (job.output, job.report):
+            if path is not None and not alone:
+                _make_folder(path.parent)
         counted = repair_one(job, noted)
     except Exception as error:
         outcome.error = " ".join(str(error).split()) or type(error).__name__

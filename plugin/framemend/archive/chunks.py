@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from .records import FrameRecord, record_frame
+
 if TYPE_CHECKING:
     from av import VideoFrame
     from numpy.typing import NDArray
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from framemend_filters.engine import FrameRepair, Repairer
 
     from .feed import Feed
-    from .records import FrameRecord
 
 _UNKNOWN_LENGTH = 1 << 40
 
@@ -77,7 +78,6 @@ class ChunkRepairer:
     def _laid_on(self, index: int, repair: FrameRepair | None) -> RepairedFrame:
         from ..frames import plane_format, views
         from ..planes import add_residual
-        from .records import record_frame
 
         frame = self._feed.frame(index)
         if repair is None:

@@ -45,7 +45,7 @@ class Feed:
         self._first_kept = 0
         self._kept: dict[int, VideoFrame] = {}
         self._holes: dict[int, NDArray[np.uint8]] = {}
-        self._pictures: dict[int, NDArray[np.float32]] = {}
+        self._pictures: dict[int, NDArray[np.floating]] = {}
 
     def keep_from(self, index: int) -> None:
         """Frames before `index` will not be asked for again."""
@@ -88,17 +88,19 @@ class Feed:
         """What is to be generated in the frame, H W, 255 there; None: nothing."""
         return self._holes.get(index)
 
-    def picture(self, index: int) -> NDArray[np.float32]:
-        """The frame as H W 3 float32 RGB, 0..1; made when first asked for."""
+    def picture(self, index: int) -> NDArray[np.floating]:
+        """The frame as H W 3 RGB, 0..1, as the engine holds it; made when first asked for."""
         if index not in self._pictures:
+            from framemend_filters.engine.repairer import hold
+
             from ..frames import plane_format, views
             from ..planes import to_rgb
 
             frame = self._kept[index]
-            self._pictures[index] = to_rgb(views(frame), plane_format(frame))
+            self._pictures[index] = hold(to_rgb(views(frame), plane_format(frame)))
         return self._pictures[index]
 
-    def pictures(self, indices: range) -> Mapping[int, NDArray[np.float32]]:
+    def pictures(self, indices: range) -> Mapping[int, NDArray[np.floating]]:
         """The pictures of `indices`, each made only when it is looked at."""
         return _Pictures(self, indices)
 
@@ -106,11 +108,11 @@ class Feed:
         return None if frame.pts is None else (frame.pts - self._start_pts) * self._time_base
 
 
-class _Pictures(Mapping[int, "NDArray[np.float32]"]):
+class _Pictures(Mapping[int, "NDArray[np.floating]"]):
     def __init__(self, feed: Feed, indices: range) -> None:
         self._feed, self._indices = feed, indices
 
-    def __getitem__(self, index: int) -> NDArray[np.float32]:
+    def __getitem__(self, index: int) -> NDArray[np.floating]:
         if index not in self._indices:
             raise KeyError(index)
         return self._feed.picture(index)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -101,6 +100,8 @@ def changed_samples(before: Sequence[NDArray], after: Sequence[NDArray]) -> NDAr
 
 def find_regions(changed: NDArray[np.bool_]) -> list[Region]:
     """Rectangles around groups of changed samples (H W); MOST_REGIONS at most. Each sample lies in one at least."""
+    import cv2
+
     rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
     if not rows.size:
         return []

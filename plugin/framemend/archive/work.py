@@ -144,6 +144,13 @@ class Work:
                 yield done
             number += 1
 
+    def report(self, repairer: Repairer, written: Path, path: Path) -> None:
+        """Read the written file back and say in `path` what was changed. Raises OutputError."""
+        from .report import make_report
+
+        assert self.store is not None
+        make_report(self._args, repairer, self.store, written, self._args.output).save(path)
+
     def finish(self) -> None:
         """The output has its name: what was kept goes."""
         if self.store is not None:
@@ -207,11 +214,12 @@ class SegmentMaker:
         """Write segment `number` to `path`; how many frames it holds, 0 beyond the end of the clip."""
         from .store import SegmentWriter
 
-        if self._source is None or number < self._next:
-            self._open()
+        source = self._source
+        if source is None or number < self._next:
+            source = self._open()
         self._next = number + 1
         count = 0
-        self._source.passing.clear()  # whoever joins the segments reads these for himself
+        source.passing.clear()  # whoever joins the segments reads these for himself
         with SegmentWriter(path) as writer:
             for done in self._chunk_repairer.repair(range(number * self._chunks, (number + 1) * self._chunks)):
                 writer.add(done)
@@ -223,7 +231,7 @@ class SegmentMaker:
         if self._source is not None:
             self._source.__exit__(None, None, None)
 
-    def _open(self) -> None:
+    def _open(self) -> VideoSource:
         from ..masks import open_masks
         from ..sources import VideoSource
 
@@ -233,6 +241,7 @@ class SegmentMaker:
         self._chunk_repairer = ChunkRepairer(
             Feed(source, masks), self._repairer, ranges_from(self._args).covers, recorded=True
         )
+        return source
 
 
 def segment_frames(args: argparse.Namespace, repairer: Repairer) -> int:

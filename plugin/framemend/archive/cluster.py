@@ -122,7 +122,7 @@ def _connect(address: str, workers: int | None) -> Any:
             ray.init(address="local", num_cpus=workers, include_dashboard=False, runtime_env=here, **quiet)
         else:
             ray.init(address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:
         raise OutputError(f"cannot reach Ray at {address}: {_short(error)}") from error
     return ray
 

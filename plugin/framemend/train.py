@@ -1,4 +1,4 @@
-"""`framemend train pretrain|repair`: trains the model on any folder of videos and stills."""
+"""`framemend train pretrain|repair|adapt`: trains the model on folders of videos and stills, or goes on on one film."""
 
 from __future__ import annotations
 
@@ -25,9 +25,14 @@ STILLS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `framemend train`."""
-    parser.add_argument("objective", choices=["pretrain", "repair"], help="hide and predict, or damage and repair")
     parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, metavar="DIR", help="folders of videos and stills"
+        "objective",
+        choices=["pretrain", "repair", "adapt"],
+        help="hide and predict, damage and repair, or learn one film",
+    )
+    parser.add_argument("input", type=Path, nargs="?", metavar="INPUT", help="adapt: the film to learn")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", metavar="DIR", help="pretrain, repair: folders of videos and stills"
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the run: checkpoints, logs, weights"
@@ -59,6 +64,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when done or when the minutes are over."""
+    if args.objective == "adapt":
+        from framemend.adapt import adapt
+
+        if args.input is None or args.data:
+            raise SettingError("adapt learns one film: framemend train adapt INPUT --out MODEL")
+        return adapt(args)
+    if not args.data or args.input:
+        raise SettingError(f"{args.objective} trains on folders: framemend train {args.objective} --data DIR --out DIR")
     import torch
 
     from framemend.progress import Progress

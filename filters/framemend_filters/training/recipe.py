@@ -22,6 +22,8 @@ class Recipe:
     steps; from `decay_from` (share of the steps) on it falls to `rate_end` times that along a cosine.
     ema: decay of the running mean of the weights, which is what is kept. stills: share of windows from stills.
     hole_reach: frames on both sides that holes may borrow from.
+    hidden: share of the windows of repair in which parts are hidden as in pretraining; own_noise: standard deviation, of
+    255, of noise that half of the others get, 0 for none: what a film has of its own.
     hole_weight, error_weight: weights in the loss of samples in holes and of the predicted error.
     model: settings of FramemendConfig for a start from nothing.
     """
@@ -42,6 +44,8 @@ class Recipe:
     ema: float = 0.999
     stills: float = 0.25
     hole_reach: int = 10
+    hidden: float = 0.0
+    own_noise: float = 0.0
     hole_weight: float = 0.5
     error_weight: float = 0.02
     seed: int = 2026
@@ -59,6 +63,22 @@ def pretrain() -> Recipe:
 def repair() -> Recipe:
     """Repair training of `fast`, from pretrained weights."""
     return Recipe(objective="repair", steps=28_000)
+
+
+def adapt() -> Recipe:
+    """Going on, for some minutes, on one film alone; `own_noise` is the caller's to set."""
+    return Recipe(
+        objective="repair",
+        steps=1_000_000,
+        rate=3e-4,
+        warmup=50,
+        decay_from=1.0,
+        ema=0.995,
+        pool=256,
+        stills=0.0,
+        hidden=0.25,
+        validate_every=1_000_000,
+    )
 
 
 def load_recipe(base: Recipe, path: Path | None) -> Recipe:

@@ -113,11 +113,14 @@ def _cut_piece(
 def _spoil(
     clean: NDArray[np.uint8], rng: np.random.Generator, source: ClipSource, recipe: Recipe, focus: range
 ) -> Damaged:
-    if recipe.objective == "repair":
-        return damage(clean, rng, source.codec_round_trip)
-    masks, kind = hide(clean.shape[:3], rng, focus)
-    frames = gaussian_noise(clean, float(rng.uniform(1, 25)), rng) if rng.random() < 0.4 else clean
-    return Damaged(frames, masks, kind, clean)
+    if recipe.objective == "pretrain" or (recipe.hidden and rng.random() < recipe.hidden):
+        masks, kind = hide(clean.shape[:3], rng, focus)
+        frames = gaussian_noise(clean, float(rng.uniform(1, 25)), rng) if rng.random() < 0.4 else clean
+        return Damaged(frames, masks, kind, clean)
+    if recipe.own_noise and rng.random() < 0.5:
+        noisy = gaussian_noise(clean, recipe.own_noise * float(rng.uniform(0.85, 1.15)), rng)
+        return Damaged(noisy, np.zeros(clean.shape[:3], np.uint8), "own noise", clean)
+    return damage(clean, rng, source.codec_round_trip)
 
 
 def _join(parts: list[Aligned]) -> Aligned:

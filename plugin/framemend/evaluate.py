@@ -131,10 +131,11 @@ def measure_case(task: str, clip: Clip, case: Case, repairer: Repairer) -> list[
     results["framemend"] = repaired(case, repairer)
     seconds = (time.perf_counter() - start) / len(case.given)
     rows = []
+    clean = clip.frames if case.clean is None else case.clean
     with_hole = slice(None) if case.masks is None else case.masks.any((1, 2))
     for region in case.regions:
         inside = case.masks[with_hole] if region == "hole" and case.masks is not None else None
-        figures = {n: measure(frames[with_hole], clip.frames[with_hole], inside) for n, frames in results.items()}
+        figures = {n: measure(frames[with_hole], clean[with_hole], inside) for n, frames in results.items()}
         rows.append(Row(task, clip.name, region, len(case.given), case.reference_name, figures, seconds))
     return rows
 

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend.clips import Clip, Frames, codec_round_trip
-from framemend_filters.damage import defects
+from framemend.clips import Clip, Codec, Frames, codec_round_trip
+from framemend_filters.damage import defects, film, lens, synthesis, tape
 from framemend_filters.metrics import PSNR_LIMIT, mean_squared_error, psnr, ssim
 
 Masks = NDArray[np.uint8]
@@ -32,13 +32,15 @@ TELEA_RADIUS = 3
 @dataclass(frozen=True)
 class Case:
     """given: T H W 3 uint8; masks: T H W uint8, 255 in holes, None for a blind repair; reference: the hand-made method to
-    beat, and its result; regions: where to measure, of "frame" and "hole"."""
+    beat, and its result; regions: where to measure, of "frame" and "hole"; clean: what to measure against, T H W 3 uint8,
+    where it is not the clip itself."""
 
     given: Frames
     masks: Masks | None = None
     regions: tuple[str, ...] = ("frame",)
     reference: Callable[[], Frames] | None = None
     reference_name: str = ""
+    clean: Frames | None = None
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,18 @@ def make_case(task: str, clip: Clip, holes: Sequence[Masks]) -> Case | None:
     clean = clip.frames
     if task.startswith("noise"):
         return Case(_noise(clean, float(task[5:]), rng))
-    if task == "h264":
-        return Case(codec_round_trip(clean, "h264", CRF, fps=max(1, round(clip.fps))))
-    if task == "blur":
-        return Case(np.stack([cv2.GaussianBlur(f, (0, 0), BLUR_SIGMA) for f in clean]).astype(np.uint8))
+    if task in _CODED:
+        given = clean
+        for codec, quality in _CODED[task]:
+            given = codec_round_trip(given, codec, quality, fps=max(1, round(clip.fps)))
+        return Case(given)
+    if task in _BLIND:
+        return Case(_BLIND[task](clean, rng))
+    if task == "film":
+        return _film(clean, rng)
+    if task == "life":
+        dim = synthesis.low_light(lens.gaussian_blur(clean, 0.8), 300, 1.5, rng)
+        return Case(codec_round_trip(dim, "h264", 30, fps=max(1, round(clip.fps))))
     if task == "box":
         return _hole(clean, _box(clean.shape[:3]))
     if task == "moving":
@@ -76,8 +86,25 @@ def make_case(task: str, clip: Clip, holes: Sequence[Masks]) -> Case | None:
 
 
 TASKS = (
-    "noise10", "noise20", "noise40", "h264", "blur", "box", "moving", "scratches", "dust", "lost", "clean",
+    "noise10", "noise20", "noise40", "lowlight", "h264", "hevc", "mpeg2", "twice", "blur", "defocus", "motion",
+    "film", "tape", "life", "box", "moving", "scratches", "dust", "lost", "clean",
 )  # fmt: skip
+"""twice: a DVD put on the web. film: weave, flicker, grain and fine scratches, nothing hidden. tape: composite colour,
+bleeding, noise and jitter. life: a phone out of focus in the dark, then coded."""
+
+_CODED: dict[str, tuple[tuple[Codec, float], ...]] = {
+    "h264": (("h264", CRF),),
+    "hevc": (("hevc", 36),),
+    "mpeg2": (("mpeg2", 16),),
+    "twice": (("mpeg2", 10), ("h264", 32)),
+}
+_BLIND: dict[str, Callable[[Frames, np.random.Generator], Frames]] = {
+    "blur": lambda clean, rng: lens.gaussian_blur(clean, BLUR_SIGMA),
+    "defocus": lambda clean, rng: lens.defocus(clean, 2.5),
+    "motion": lambda clean, rng: lens.motion_blur(clean, 6, rng),
+    "lowlight": lambda clean, rng: synthesis.low_light(clean, 120, 1.5, rng),
+    "tape": lambda clean, rng: _tape(clean, rng),
+}
 
 
 def moving_masks(folder: Path, frames: int, height: int, width: int) -> Masks:
@@ -125,6 +152,19 @@ def _noise(clean: Frames, sigma: float, rng: np.random.Generator) -> Frames:
     return np.stack([np.clip(np.rint(f + sigma * n), 0, 255) for f, n in zip(clean, noise, strict=True)]).astype(
         np.uint8
     )
+
+
+def _film(clean: Frames, rng: np.random.Generator) -> Case:
+    """Measured against the woven clip: repair does not steady a picture."""
+    woven = film.gate_weave(clean, 0.6, rng)
+    given = film.grain(film.flicker(woven, 0.04, rng), 8, 0.7, rng)
+    return Case(film.fine_scratches(given, 30, rng), clean=woven)
+
+
+def _tape(clean: Frames, rng: np.random.Generator) -> Frames:
+    coded = tape.composite(clean, 3.77, tape.NTSC_PHASE, rng)
+    recorded = tape.tape_noise(tape.chroma_bleed(coded, 2.5, 1.0), 6, rng)
+    return tape.line_jitter(recorded, 0.4, rng)
 
 
 def _box(shape: tuple[int, ...]) -> Masks:

@@ -1,0 +1,63 @@
+"""Flicker: what changes between one frame and the next though nothing moved (Lai et al., "Learning Blind Video Temporal
+Consistency", ECCV 2018, section 3.2: the warping error).
+
+The flow is that of the undamaged clip, so that it is the same for every result, and only places that are seen in both
+frames count. A clip that is right has a figure too, of noise in the clip itself and of flow that is not exact: judge by
+what a result is above it. A blurred result has less.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framemend_filters.engine import flow
+from framemend_filters.engine.scenes import find_cuts
+from framemend_filters.errors import SettingError
+from framemend_filters.metrics.psnr import codes
+
+SEEN = 0.5
+"""Least forward-backward consistency of a place that counts; flow.consistency says what it means."""
+LEAST_SHARE = 0.1
+"""Of the picture that must be seen in both frames of a pair; if less is, or there is a cut, the pair does not count."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How a clip moves, found once for all results: for each frame from the second on, where its samples were in the frame
+    before (positions T-1 H W 2, samples) and whether they are seen there (T-1 H W)."""
+
+    positions: NDArray[np.float32]
+    seen: NDArray[np.bool_]
+
+
+def motion_of(reference: NDArray) -> Motion:
+    """The motion of an undamaged clip, T H W 3 uint8 or float 0..1, of two frames or more."""
+    if len(reference) < 2:
+        raise SettingError(f"flicker needs two frames, the clip has {len(reference)}")
+    frames = {t: codes(f) / np.float32(255) for t, f in enumerate(reference)}
+    cuts = find_cuts(frames, None, len(frames))
+    positions, seen = [], []
+    for t, (before, now) in enumerate(itertools.pairwise(flow.flow_picture(f) for f in frames.values())):
+        back, forth = flow.dis_flow(now, before), flow.dis_flow(before, now)
+        places = flow.sample_positions(back)
+        sure = flow.consistency(back, forth, places) * flow.inside(places, *now.shape)
+        positions.append(places)
+        seen.append((sure > SEEN) & (t not in cuts))
+    return Motion(np.stack(positions), np.stack(seen))
+
+
+def flicker(given: NDArray, motion: Motion) -> float:
+    """Root of the mean squared difference between each frame and the one before it, moved to where it is now, in codes of
+    255; mean over the pairs. given: T H W 3, uint8 or float 0..1. NaN where there is a cut between all frames."""
+    if given.shape[:3] != (len(motion.seen) + 1, *motion.seen.shape[1:]):
+        raise SettingError(f"clips differ in shape: {given.shape[:3]} and {motion.seen.shape} with one frame less")
+    errors = []
+    for (before, now), places, seen in zip(itertools.pairwise(given), motion.positions, motion.seen, strict=True):
+        if seen.mean() >= LEAST_SHARE:
+            change = codes(now) - flow.warp(codes(before), places)
+            errors.append(float(np.sqrt(np.mean(np.square(change[seen]), dtype=np.float64))))
+    return float(np.mean(errors)) if errors else float("nan")

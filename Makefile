@@ -1,5 +1,5 @@
 # Everything a person does here is one of these. Each sets up what it needs: a Python >= 3.12, .venv, the package.
-.PHONY: help demo test check build evaluate set-up clean
+.PHONY: help demo test check build evaluate bench-quality set-up clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,6 +13,7 @@ help:
 	@echo "make check      lint and type check alone"
 	@echo "make build      wheel and source archive in dist/"
 	@echo "make evaluate   PSNR and SSIM of every task on the clips in DATA=$(DATA)"
+	@echo "make bench-quality  the same beside hand-made filters, into examples/results.md; goes on where it was stopped"
 
 demo: set-up
 	@$(BIN)/python examples/demo.py
@@ -28,6 +29,11 @@ build: set-up
 
 evaluate: set-up
 	@$(BIN)/framemend evaluate --data "$(DATA)" --json "$(JSON)"
+
+bench-quality: set-up
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@for step in tune run report sheets; do \
+	  PYTHONPATH=tests nice $(BIN)/python -m bench.quality $$step --data "$(dir $(DATA))" || exit 1; done
 
 # vspipe does not start before `vapoursynth config` has noted this environment in the user's settings.
 set-up: $(READY)

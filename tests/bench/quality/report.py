@@ -1,0 +1,108 @@
+"""Writes examples/results.md from the figures that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.quality.figures import CLEAN, INPUT, Figures, Kept
+from bench.quality.method import Method
+from bench.quality.painting import MEAN, OURS
+from bench.quality.shots import TASKS, WORDS
+from bench.quality.tuning import Settings
+
+FILE = Path(__file__).parents[3] / "examples" / "results.md"
+NOT_PEERS = (INPUT, CLEAN, MEAN, OURS)
+
+END = " (end of the range tried)"
+
+INTRODUCTION = """# Results, method by method
+
+framemend beside hand-made filters, on the same frames. Made by `make bench-quality`
+(`python -m bench.quality tune`, `run`, `report`, `sheets` in `tests/bench`); do not edit.
+
+- **Frames:** of each of the {clips} clips `clean_*` of data/test the first {frames}, of these the middle {width}x{height}.
+  Figures on whole, longer clips are not the same; those of framemend are in the README.
+- **Settings:** each filter's best of at most six on data/val, by PSNR, for each task on its own
+  (`tests/bench/quality/tuned.json` has all that were tried); nothing is tuned on data/test. framemend has one setting for all tasks
+  and is told neither the task nor the strength of the damage.
+- **PSNR** (dB) and **SSIM**: RGB, 8 bit, means over frames and clips; tasks with holes are measured inside the hole, *whole* is the
+  PSNR of whole frames that have one. **VMAF**: model v0.6.1, luma, whole frames. **Flicker**: warping error between neighbouring
+  frames along the clean clip's flow, codes of 255; lower is steadier, but what is below *clean* is blurred.
+- **s/frame**: processor time of one thread, with all that belongs to a method (so it does not depend on how busy the machine was).
+"""
+
+
+def write(methods: Sequence[Method], settings: Settings, frames: int, crop: tuple[int, int], path: Path = FILE) -> None:
+    """Write the page from what has been measured; tasks without figures of framemend are left out."""
+    kept = {task: Kept(task, frames) for task in TASKS}
+    kept = {task: k for task, k in kept.items() if OURS in k.by_method}
+    clips = max((len(k.by_method[OURS]) for k in kept.values()), default=0)
+    parts = [INTRODUCTION.format(clips=clips, frames=frames, width=crop[1], height=crop[0]), _overview(kept)]
+    ordered = {m.name for m in methods if m.extends}
+    parts += [_task(task, k, settings, ordered, path.parent) for task, k in kept.items()]
+    path.write_text("\n".join(parts), encoding="utf-8")
+
+
+def mean_of(rows: dict[str, Figures], clips: Sequence[str]) -> Figures:
+    """Mean over the clips."""
+    chosen = [rows[clip] for clip in clips]
+    names = ("psnr", "ssim", "whole", "vmaf", "flicker", "seconds")
+    return Figures(**{n: float(np.nanmean([getattr(f, n) for f in chosen])) for n in names}, setting=chosen[0].setting)
+
+
+def common_clips(kept: Kept) -> list[str]:
+    """The clips that every method has been measured on, so that means are of the same frames."""
+    return sorted(set.intersection(*(set(rows) for rows in kept.by_method.values())))
+
+
+def _overview(kept: dict[str, Kept]) -> str:
+    lines = [
+        "## In short\n",
+        "| task | input | best hand-made filter | framemend | ahead by | flicker: best, framemend |",
+        "|---|---|---|---|---|---|",
+    ]
+    for task, k in kept.items():
+        means = {name: mean_of(rows, common_clips(k)) for name, rows in k.by_method.items()}
+        peers = {name: f for name, f in means.items() if name not in NOT_PEERS}
+        best = max(peers, key=lambda name: peers[name].psnr) if peers else None
+        ours = means[OURS]
+        cells = [f"[{task}](#{task})", f"{means[INPUT].psnr:.2f}"]
+        if best is None:
+            cells += ["-", f"{ours.psnr:.2f}", "-", f"-, {ours.flicker:.2f}"]
+        else:
+            cells += [f"{peers[best].psnr:.2f} ({best})", f"{ours.psnr:.2f}", f"{ours.psnr - peers[best].psnr:+.2f}"]
+            cells += [f"{peers[best].flicker:.2f}, {ours.flicker:.2f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _task(task: str, kept: Kept, settings: Settings, ordered: set[str], folder: Path) -> str:
+    clips = common_clips(kept)
+    means = {name: mean_of(rows, clips) for name, rows in kept.by_method.items()}
+    holes = any(abs(f.whole - f.psnr) > 1e-6 for name, f in means.items() if name != CLEAN)
+    heads = ["method", "setting", "PSNR", "SSIM", *(["whole"] if holes else []), "VMAF", "flicker", "s/frame"]
+    lines = [f"## {task}\n", f"{WORDS[task]} Mean of {len(clips)} clips.\n"]
+    lines += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    order = sorted(means, key=lambda name: (name != INPUT, name == CLEAN, means[name].psnr))
+    for name in order:
+        figures = means[name]
+        cells = [
+            f"**{name}**" if name == OURS else name,
+            figures.setting + (END if name in ordered and _at_an_end(task, name, settings) else ""),
+        ]
+        cells += ["-", "-"] if name == CLEAN else [f"{figures.psnr:.2f}", f"{figures.ssim:.4f}"]
+        cells += ([f"{figures.whole:.2f}"] if name != CLEAN else ["-"]) if holes else []
+        cells += [f"{figures.vmaf:.1f}", f"{figures.flicker:.2f}"]
+        cells.append("-" if name in (INPUT, CLEAN) else f"{figures.seconds:.2f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    if (folder / "results" / f"{task}.jpg").is_file():
+        lines.append(f"\n![{task}: damaged, each method, framemend, clean](results/{task}.jpg)")
+    return "\n".join(lines) + "\n"
+
+
+def _at_an_end(task: str, name: str, settings: Settings) -> bool:
+    tuned = settings.tuned.get(task, {}).get(name)
+    return tuned is not None and tuned.at_an_end

@@ -25,6 +25,11 @@ from .progress import Progress
 if TYPE_CHECKING:
     from framemend_filters.engine import Repairer
 
+    from .archive.chunks import RepairedFrame
+    from .archive.smart import SmartSource, SmartTarget
+    from .remux import VideoTarget
+    from .sources import VideoSource
+
 Note = Callable[[str], None]
 
 
@@ -102,7 +107,7 @@ def _repair_picture(args: argparse.Namespace, repairer: Repairer, note: Note) ->
 
 
 def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted:
-    from .frames import build_frame, views
+    from .archive.smart import SmartTarget
     from .remux import VideoTarget, finished_file
     from .sources import VideoSource
 
@@ -112,28 +117,23 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> C
         if given != taken:
             note(f"{args.input} has {given} samples; they are converted to {taken}")
         masks = open_masks(args, source.first.width, source.first.height, num_frames=source.video.frames or None)
-        with Work(args, source, masks, repairer, note, recorded=args.report is not None) as work:
+        smart = _smart(args, source, repairer, note) if args.smart else None
+        work = Work(args, source, masks, repairer, note, recorded=args.report is not None, frames=smart)
+        with work:
             with finished_file(args.output) as temporary:
-                target = VideoTarget(
-                    temporary,
-                    source,
-                    codec=args.codec,
-                    crf=args.crf,
-                    preset=args.preset,
-                    shown_as=args.output,
-                    note=note,
-                )
+                encoding = {"codec": args.codec, "crf": args.crf, "preset": args.preset}
+                common = {"shown_as": args.output, "note": note, **encoding}
+                if smart is None:
+                    target = VideoTarget(temporary, source, **common)
+                else:
+                    target = SmartTarget(temporary, source, plan=smart.plan, **common)
                 try:
                     with Progress(source.num_frames, args.input.name, args.quiet) as progress:
                         for done, repaired in enumerate(work.frames(), 1):
-                            while source.passing:
-                                target.copy(source.passing.popleft())
-                            frame = repaired.frame
-                            planes = views(frame) if repaired.planes is None else repaired.planes
-                            target.write(build_frame(frame, planes, target.pix_fmt), frame.pts, frame.duration or 0)
+                            _pass_on(smart or source, target)
+                            _put(target, repaired)
                             progress.update(done)
-                    while source.passing:
-                        target.copy(source.passing.popleft())
+                    _pass_on(smart or source, target)
                     target.finish()
                 finally:
                     target.abandon()
@@ -148,6 +148,39 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> C
             if args.quiet:
                 _note(text)
     return Counted(frames=done, generated=work.generated)
+
+
+def _smart(args: argparse.Namespace, source: VideoSource, repairer: Repairer, note: Note) -> SmartSource | None:
+    """What reads the file where only a part is encoded again; None: all of it is, and `note` was told why."""
+    from .archive.smart import SmartSource, plan_smart
+
+    masks = open_masks(args, source.first.width, source.first.height)
+    plan = plan_smart(args, source, masks, repairer, note)
+    return None if plan is None else SmartSource(source, plan)
+
+
+def _pass_on(source: VideoSource | SmartSource, target: VideoTarget) -> None:
+    """Hand the packets that were read meanwhile to the output."""
+    from .archive.smart import SmartTarget
+
+    while source.passing:
+        passing = source.passing.popleft()
+        if not isinstance(passing, tuple):
+            target.copy(passing)
+        elif isinstance(target, SmartTarget):
+            target.pass_on(*passing)
+
+
+def _put(target: VideoTarget | SmartTarget, repaired: RepairedFrame) -> None:
+    from .archive.smart import SmartTarget
+    from .frames import build_frame, views
+
+    if isinstance(target, SmartTarget):
+        target.put(repaired)
+        return
+    frame = repaired.frame
+    planes = views(frame) if repaired.planes is None else repaired.planes
+    target.write(build_frame(frame, planes, target.pix_fmt), frame.pts, frame.duration or 0)
 
 
 def _pair(args: argparse.Namespace, first: str, second: str) -> tuple[Path, str, Path, str]:

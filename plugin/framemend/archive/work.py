@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from framemend_filters.errors import OutputError, SettingError
 
 from .chunks import ChunkRepairer, RepairedFrame
-from .feed import Feed
+from .feed import Feed, FrameSource
 from .ranges import ranges_from
 from .store import SegmentStore, drop_store, store_folder
 
@@ -54,6 +54,11 @@ def add_work_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"frames of a segment, about (default: {SEGMENT_FRAMES})",
     )
+    group.add_argument(
+        "--smart",
+        action="store_true",
+        help="encode again only groups of pictures with frames to repair, copy the others",
+    )
     group.add_argument("--workers", type=int, metavar="N", help="repair segments in N processes")
     group.add_argument(
         "--distributed", metavar="WHERE", help="repair segments on Ray: local, or ray://HOST:PORT of a cluster"
@@ -76,8 +81,10 @@ class Work:
         note: Note,
         *,
         recorded: bool = False,
+        frames: FrameSource | None = None,
     ) -> None:
-        """args: of `framemend repair`; recorded: whether records are wanted whatever the options say.
+        """args: of `framemend repair`; recorded: whether records are wanted whatever the options say; frames: where frames
+        come from, None: from `source`.
 
         Raises SettingError where options contradict each other or segments of another run are in the way.
         """
@@ -85,7 +92,7 @@ class Work:
         """Sum over frames of the share that was generated."""
         self.store: SegmentStore | None = None
         self._args, self._note = args, note
-        self._feed = Feed(source, masks)
+        self._feed = Feed(frames or source, masks)
         self._size = segment_frames(args, repairer)
         self._crew: Crew | None = None
         many = args.workers is not None or args.distributed is not None
@@ -181,7 +188,8 @@ class Work:
                     self._crew.look_after()
                 frame = self._feed.frame(index)
                 generated = record.generated if record else 0.0
-                yield RepairedFrame(index, frame, segment.planes(index, views(frame)), record, generated)
+                planes = segment.planes(index, views(frame)) if record else None
+                yield RepairedFrame(index, frame, planes, record, generated)
             if segment.count < self._size and self._feed.reach(start + segment.count):
                 raise self._misfit(store, number, segment.count)
         finally:

@@ -26,6 +26,15 @@ def test_the_commands_work_one_after_another(tmp_path, monkeypatch, write_clip, 
         model = ["--model", tiny_model, "--device", "cpu"] if words[0] == "repair" else []
         status, _, err = framemend(*words, *model)
         assert status == 0, f"{command}: {err}"
-    made = {"part.mkv", "long.mkv", "two.mkv", "no-logo.mkv", "half-logo.mkv", "no-logo.json", "repaired.json"}
+    made = {
+        "part.mkv",
+        "smart.mp4",
+        "long.mkv",
+        "two.mkv",
+        "no-logo.mkv",
+        "half-logo.mkv",
+        "no-logo.json",
+        "repaired.json",
+    }
     assert made <= {p.name for p in tmp_path.iterdir()}
     assert json.loads((tmp_path / "repaired.json").read_text())["done"] == 3

@@ -1,0 +1,120 @@
+"""Where the groups of pictures of a video begin, read from its packets alone, and which of its frames each one holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from av import Packet
+
+    from ..sources import VideoSource
+
+
+@dataclass(kw_only=True)
+class Gop:
+    """The packets from one key frame to the next.
+
+    start: number of its first frame in order of presentation; packets: how many, one a frame; pts, dts: of the packets in
+    the order of the file, in ticks; durations: by pts.
+    """
+
+    start: int
+    pts: list[int] = field(default_factory=list)
+    dts: list[int] = field(default_factory=list)
+    durations: dict[int, int] = field(default_factory=dict)
+    head: bytes = b""
+    """The key frame's packet."""
+
+    @property
+    def frames(self) -> range:
+        """Numbers of its frames."""
+        return range(self.start, self.start + len(self.pts))
+
+
+class Unusable(Exception):
+    """Why the packets cannot be told apart into groups; a phrase for a message."""
+
+
+def read_gops(source: VideoSource) -> list[Gop]:
+    """The groups of the video of `source`, in order. Reads the file to its end, in a container of its own.
+
+    Raises Unusable where a group cannot be taken out: it is open (frames before its key frame belong to it or need the
+    group before), times are missing or repeated, or an edit list hides frames.
+    """
+    import av
+    from av.error import FFmpegError
+
+    gops: list[Gop] = []
+    count = 0
+    try:
+        with av.open(str(source.path)) as container:
+            for packet in container.demux(container.streams[source.video.index]):
+                if not packet.size:
+                    continue
+                count += 1
+                _take(gops, packet, count - 1)
+    except FFmpegError as error:
+        raise Unusable(f"the file cannot be read to its end ({error.strerror})") from error
+    if not gops:
+        raise Unusable("there is no key frame")
+    times = [time for gop in gops for time in gop.pts]
+    if len(set(times)) != len(times):
+        raise Unusable("two frames have the same time")
+    for gop, following in pairwise(gops):
+        if min(gop.pts) < gop.pts[0] or max(gop.pts) > min(following.pts):
+            raise Unusable("its groups of pictures are open")
+    if min(gops[-1].pts) < gops[-1].pts[0]:
+        raise Unusable("its groups of pictures are open")
+    if any(_UNKNOWN in gop.dts for gop in gops):
+        _fill_in_decoding_times(gops, times)
+    return gops
+
+
+def _fill_in_decoding_times(gops: list[Gop], pts: list[int]) -> None:
+    """Matroska has none: the times of presentation in rising order, as many frames earlier as frames are reordered."""
+    rising = sorted(pts)
+    place = {time: rank for rank, time in enumerate(rising)}
+    delay = max(number - place[time] for number, time in enumerate(pts))
+    step = rising[1] - rising[0] if len(rising) > 1 else 1
+    dts = [rising[0] - (delay - n) * step for n in range(delay)] + rising[: len(rising) - delay]
+    for gop in gops:
+        gop.dts = dts[gop.start : gop.start + len(gop.pts)]
+
+
+_UNKNOWN = -(1 << 63)
+
+
+def _take(gops: list[Gop], packet: Packet, number: int) -> None:
+    if packet.pts is None:
+        raise Unusable("packets have no times")
+    if packet.is_discard:
+        raise Unusable("an edit list hides some of its frames")
+    if packet.is_keyframe:
+        gops.append(Gop(start=number, head=bytes(packet)))
+    if not gops:
+        raise Unusable("it does not begin with a key frame")
+    gops[-1].pts.append(packet.pts)
+    gops[-1].dts.append(packet.dts if packet.dts is not None else _UNKNOWN)
+    gops[-1].durations[packet.pts] = packet.duration or 0
+
+
+def usable_kind(source: VideoSource, output: Path) -> None:
+    """Raise Unusable where packets cannot move unchanged from the container of `source` into that of `output`."""
+    kind = CONTAINERS.get(output.suffix.lower())
+    if kind is None:
+        raise Unusable(f"packets are copied into {', '.join(CONTAINERS)} only")
+    if kind not in source.container.format.name.split(","):
+        raise Unusable(f"{output.suffix} packs video differently from {source.path.suffix or 'the input'}")
+
+
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".avi": "avi",
+    ".nut": "nut",
+}

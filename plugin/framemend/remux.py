@@ -96,6 +96,10 @@ def finished_file(path: Path) -> Iterator[Path]:
             temporary.replace(path)
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    except FileNotFoundError as error:
+        if temporary.exists():
+            raise
+        raise OutputError(f"{path} was taken away while it was written; run again") from error
     finally:
         temporary.unlink(missing_ok=True)
 

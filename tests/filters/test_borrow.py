@@ -95,3 +95,15 @@ def test_shrinking_takes_noise_away_at_any_size_and_leaves_a_clean_picture_alone
     noisy = clean + np.random.default_rng(0).normal(0, 20 / 255, clean.shape).astype(np.float32)
     assert psnr(shrink(noisy, level), clean) > psnr(noisy, clean) + 1
     np.testing.assert_allclose(shrink(clean, 0 * level), clean, atol=1e-5)
+
+
+def test_what_was_carried_over_names_its_frames() -> None:
+    clip = panning_clip(17, 96, 128, speed=2.0)
+    masks = _static_box(clip)
+    sources = _borrower(clip, masks, 8).fill(8).sources
+    hole = (masks[8] > 0).mean()
+    assert 8 not in sources and 0.9 * hole < sum(sources.values()) <= hole + 1e-6
+    assert any(i < 8 for i in sources) and any(i > 8 for i in sources)
+    assert dict(_borrower(clip, masks, 8, range(8, 9)).fill(8).sources) == {}
+    masks[4] = 255
+    assert dict(_borrower(clip, masks, 4).fill(4).sources) == pytest.approx({3: 0.5, 5: 0.5})

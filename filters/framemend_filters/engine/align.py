@@ -143,6 +143,10 @@ class Aligner:
         """Frame t, its holes filled, H W 3: what pictures of `part` are cut from."""
         return self._filled[t].picture
 
+    def sources(self, t: int) -> Mapping[int, float]:
+        """Share of frame t that its holes' filling took from each other frame, by number."""
+        return self._filled[t].sources
+
     def _frame(self, t: int, rows: slice, columns: slice) -> tuple[NDArray[np.float32], ...]:
         """A part of frame t as the fields of `Aligned`, in their order, without the time axis."""
         filled = self._filled[t]

@@ -9,8 +9,8 @@ interpolated between the nearest frames that are given. The model goes on from t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -48,6 +48,8 @@ class Filled:
 
     picture: NDArray[np.floating]
     certainty: NDArray[np.float32]
+    sources: Mapping[int, float] = field(default_factory=dict)
+    """Number of another frame to the share of this one, 0..1, that was carried over from it."""
 
 
 class Borrower:
@@ -109,7 +111,8 @@ class Borrower:
         sure[rows, columns] = np.where(seen, certainty, 0.0)
         unseen = np.zeros(hole.shape, np.uint8)
         unseen[rows[~seen], columns[~seen]] = 1
-        return Filled(spread(picture, unseen).astype(frame.dtype, copy=False), sure)
+        sources = _sources(index, (ahead[1], behind[1]), [w / np.maximum(total, 1e-6) for w in weights], hole.size)
+        return Filled(spread(picture, unseen).astype(frame.dtype, copy=False), sure, sources)
 
     def _follow(self, points: NDArray[np.float32], way: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Colours (N 3) that points of frame way[0] have where they come into sight along `way`, and after how many
@@ -168,7 +171,7 @@ class Borrower:
             middle = _flow_picture(picture)
             flows = (self._matched(middle, first), self._matched(middle, last))
             picture, certainty = _blend(a, b, flows, share)
-        return Filled(picture.astype(a.picture.dtype, copy=False), certainty * 0.8)
+        return Filled(picture.astype(a.picture.dtype, copy=False), certainty * 0.8, {before: 1 - share, after: share})
 
     def _matched(self, picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Flow between two flow pictures at the size of the frame."""
@@ -184,11 +187,12 @@ class Borrower:
         ahead = abs(index - nearest[0])
         doubt = 0.3 / ahead
         if len(nearest) == 1:
-            return Filled(last.picture, last.certainty * doubt)
+            return Filled(last.picture, last.certainty * doubt, {nearest[0]: 1.0})
         back = self._whole(self._flow(nearest[0], nearest[1])) / np.float32(abs(nearest[0] - nearest[1]))
         positions = sample_positions(back * np.float32(ahead))
         certainty = warp(last.certainty, positions) * inside(positions, *self._shape)
-        return Filled(warp(last.picture, positions).astype(last.picture.dtype, copy=False), certainty * doubt)
+        moved = warp(last.picture, positions).astype(last.picture.dtype, copy=False)
+        return Filled(moved, certainty * doubt, {nearest[0]: 1.0})
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         if index not in self._pictures:
@@ -225,6 +229,19 @@ def spread(picture: NDArray[np.float32], unknown: NDArray[np.uint8]) -> NDArray[
     filled = picture.copy()
     filled[top:bottom, left:right] = part
     return filled
+
+
+def _sources(
+    index: int, steps: Sequence[NDArray[np.float32]], weights: Sequence[NDArray[np.floating]], size: int
+) -> dict[int, float]:
+    """Share of a frame of `size` samples that comes from each other one: steps, N ahead and N behind, how many frames away
+    a sample was seen, 0 never; weights, how much of it came from there."""
+    shares: dict[int, float] = {}
+    for sign, away, weight in zip((1, -1), steps, weights, strict=True):
+        for distance in np.unique(away[away > 0]):
+            source = index + sign * int(distance)
+            shares[source] = shares.get(source, 0.0) + float(weight[away == distance].sum()) / size
+    return dict(sorted(shares.items()))
 
 
 def _certain(shape: tuple[int, int]) -> NDArray[np.float32]:

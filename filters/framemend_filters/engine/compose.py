@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +19,15 @@ class FrameRepair:
     residual: H W 3 float32, RGB, repaired minus given on the gamma-coded 0..1 scale, strength and mask applied.
     touched: H W bool, where samples may change; None: anywhere. error: H W float32, expected absolute error of the
     repaired picture, 0..1 scale, 0 where nothing is repaired; None where the model did not run. generated: share of the frame that was generated.
+    borrowed: number of another frame to the share of this one, 0..1, that the filling of its holes took from there, before
+    the model went on from it; None: not said.
     """
 
     residual: NDArray[np.float32]
     touched: NDArray[np.bool_] | None
     error: NDArray[np.float32] | None
     generated: float
+    borrowed: Mapping[int, float] | None = None
 
 
 def untouched(height: int, width: int) -> FrameRepair:

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -153,7 +154,8 @@ class Repairer:
                 error = np.zeros(picture.shape[:2], np.float32)
                 picture[area], error[area] = made[place], errors[place]
             seed = index if self.settings.grain else None
-            yield compose(frames[index], picture, error, masks.get(index), self.strength, aligner.noise, seed)
+            repair = compose(frames[index], picture, error, masks.get(index), self.strength, aligner.noise, seed)
+            yield replace(repair, borrowed=aligner.sources(index))
 
     def _area(self, segment: Segment, masks: Mapping[int, Mask], aligner: Aligner) -> tuple[slice, slice]:
         """What of the frames the network has to see: all, or with strength 0 the holes and what is around them."""

@@ -39,7 +39,7 @@ class FrameRecord:
     generated: float
     """Share of the frame that was generated (masked), 0..1; the rest of what changed is blind repair."""
     borrowed: dict[str, float] | None
-    """Frame number to the share of the frame that was carried over from it; None: the engine did not say."""
+    """Frame number to the share of the frame that was carried over from it into holes; None: the engine did not say."""
     confidence: float | None
     """Share of the changed samples where the model expects an error under 8 codes of 255; None: it did not run."""
     expected_error: float | None
@@ -62,14 +62,15 @@ def record_frame(
     if not changed.any():
         return None
     errors = None if repair.error is None else repair.error[changed]
-    borrowed = getattr(repair, "borrowed", None)
     return FrameRecord(
         frame=index,
         pts=pts,
         regions=find_regions(changed),
         changed=round(float(changed.mean()), 6),
         generated=round(repair.generated, 6),
-        borrowed=None if borrowed is None else {str(i): round(float(share), 6) for i, share in borrowed.items()},
+        borrowed=None
+        if repair.borrowed is None
+        else {str(source): round(share, 6) for source, share in repair.borrowed.items()},
         confidence=None if errors is None else round(float((errors < SURE_ERROR).mean()), 4),
         expected_error=None if errors is None else round(float(errors.mean()), 5),
         given=hash_planes(given),

@@ -40,6 +40,9 @@ def test_the_report_says_what_was_changed_where_and_by_what(recorded, decode, ti
         assert frame["generated"] == pytest.approx(20 * 10 / (64 * 48), abs=1e-5)
         assert 0 < frame["changed"] <= frame["generated"] + 1e-5 and 0 <= frame["confidence"] <= 1
         assert frame["given"] != frame["repaired"]
+        sources = {int(number) for number in frame["borrowed"]}
+        assert frame["frame"] not in sources and 0 <= sum(frame["borrowed"].values()) <= frame["generated"] + 1e-5
+    assert any(frame["borrowed"] for frame in content["frames"])
     assert content["lossless"] is True and content["encoder_errors"] == []
     assert content["model"]["name"] == tiny_model and len(content["model"]["sha256"]) == 64
     assert content["settings"]["rect"] == ["16,12,20,10@2-4"] and content["settings"]["strength"] == 0

@@ -147,6 +147,25 @@ class VideoSource:
             yield self._prepared(frame, count)
         self.losses.missing = self._count_missing(count + 1)
 
+    def frames_from(self, pts: int) -> Iterator[VideoFrame]:
+        """The frames shown at `pts` (in ticks) or later, by way of the nearest key frame before; `passing` and `losses` are left alone.
+
+        Some containers find only a later place. Ends the reading of `frames`.
+        """
+        from av.error import FFmpegError
+
+        self.container.seek(pts, stream=self.video, backward=True)
+        number = 0
+        for packet in self.container.demux(self.video):
+            try:
+                decoded = packet.decode()
+            except FFmpegError:
+                continue
+            for frame in decoded:
+                if frame.pts is not None and frame.pts >= pts:
+                    yield self._prepared(frame, number)
+                    number += 1
+
     def _count_missing(self, found: int) -> int:
         """Frames that the file's index, or its duration in Matroska, promises beyond those found."""
         if self.video.frames:

@@ -40,6 +40,7 @@ COMMANDS = (
     Command("extend", "add frames to the end of a video", "framemend.extend"),
     Command("train", "train a model on any folder of videos and pictures", "framemend.train"),
     Command("evaluate", "measure a model on standard kinds of damage", "framemend.evaluate"),
+    Command("timeline", "repair the media that an edit uses", "framemend.timelines"),
     Command("compare", "make a page that compares two versions of a clip", "framemend.compare"),
 )
 
@@ -105,7 +106,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _top_parser() -> Parser:
     from . import __version__
 
-    commands = "\n".join(f"  {command.name:10}{command.summary}" for command in COMMANDS)
+    commands = "\n".join(f"  {command.name:15}{command.summary}" for command in COMMANDS)
     parser = Parser(
         prog="framemend",
         usage="framemend COMMAND [options]",

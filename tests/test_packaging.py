@@ -43,11 +43,11 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: zipfile.ZipFile) -
     }
 
 
-def test_the_wheel_holds_the_pages(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_pages_and_c(wheel: zipfile.ZipFile) -> None:
     here = {
         str(p.relative_to(ROOT / "plugin"))
         for p in (ROOT / "plugin").rglob("*")
-        if p.suffix in (".html", ".css", ".js")
+        if p.suffix in (".html", ".css", ".js", ".json", ".c")
     }
     assert here and here <= set(wheel.namelist())
 

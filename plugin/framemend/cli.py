@@ -41,6 +41,7 @@ COMMANDS = (
     Command("train", "train a model on any folder of videos and pictures", "framemend.train"),
     Command("evaluate", "measure a model on standard kinds of damage", "framemend.evaluate"),
     Command("timeline", "repair the media that an edit uses", "framemend.timelines"),
+    Command("studio", "repair in the browser: mark, try a second, compare, repair", "framemend.studio"),
     Command("compare", "make a page that compares two versions of a clip", "framemend.compare"),
 )
 

@@ -62,7 +62,7 @@ def pretrain() -> Recipe:
 
 def repair() -> Recipe:
     """Repair training of `fast`, from pretrained weights."""
-    return Recipe(objective="repair", steps=28_000)
+    return Recipe(objective="repair", steps=23_000)
 
 
 def adapt() -> Recipe:

@@ -42,6 +42,7 @@ COMMANDS = (
     Command("evaluate", "measure a model on standard kinds of damage", "framemend.evaluate"),
     Command("timeline", "repair the media that an edit uses", "framemend.timelines"),
     Command("studio", "repair in the browser: mark, try a second, compare, repair", "framemend.studio"),
+    Command("install-frei0r", "install the filter for melt, Kdenlive, Shotcut and ffmpeg", "framemend.frei0r"),
     Command("compare", "make a page that compares two versions of a clip", "framemend.compare"),
 )
 

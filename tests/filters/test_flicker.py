@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from pictures import panning_clip
 
 from framemend_filters.errors import SettingError
 from framemend_filters.metrics import flicker, motion_of
@@ -53,3 +54,13 @@ def test_a_cut_between_all_frames_has_no_figure_and_wrong_clips_are_told() -> No
         motion_of(_moving(1))
     with pytest.raises(SettingError, match="differ in shape"):
         flicker(_moving(4), motion_of(_moving(5)))
+
+
+def test_in_a_pan_all_but_the_edge_that_comes_in_is_seen_in_both_frames() -> None:
+    clip = panning_clip(4, 96, 128, speed=6)
+    assert motion_of(clip).seen.mean((1, 2)) == pytest.approx([1 - 6 / 128] * 3, abs=0.02)
+
+
+def test_flat_frames_have_a_flicker_too() -> None:
+    flat = np.stack([np.full((48, 64, 3), v, np.uint8) for v in (100, 110)])
+    assert flicker(flat, motion_of(flat[[0, 0]])) == pytest.approx(10, abs=0.1)

@@ -44,7 +44,7 @@ def motion_of(reference: NDArray) -> Motion:
     for t, (before, now) in enumerate(itertools.pairwise(flow.flow_picture(f) for f in frames.values())):
         back, forth = flow.dis_flow(now, before), flow.dis_flow(before, now)
         places = flow.sample_positions(back)
-        sure = flow.consistency(back, forth, places) * flow.inside(places, *now.shape)
+        sure = flow.consistency(back, forth) * flow.inside(places, *now.shape)
         positions.append(places)
         seen.append((sure > SEEN) & (t not in cuts))
     return Motion(np.stack(positions), np.stack(seen))

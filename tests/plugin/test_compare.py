@@ -65,6 +65,11 @@ def test_flicker_is_low_for_motion_and_high_for_pumping() -> None:
     assert flicker(np.clip(still.astype(int) + 20, 0, 255).astype(np.uint8)) > 12
 
 
+def test_flicker_of_large_frames_is_measured_at_the_size_of_their_flow() -> None:
+    flicker, frame = Flicker(), np.full((700, 1000, 3), 100, np.uint8)
+    assert flicker.add(frame) is None and flicker.add(frame + np.uint8(9)) == pytest.approx(9, abs=0.1)
+
+
 def test_the_ten_worst_are_kept_exactly_and_worst_first() -> None:
     measure = Measure()
     for i in range(FRAMES):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.flow import dis_flow, flow_picture, sample_positions, warp
+from framemend_filters.engine.flow import dis_flow, flow_picture, halvings, sample_positions, warp
 from framemend_filters.metrics import psnr, ssim
 
 WORST = 10
@@ -24,7 +24,8 @@ class Flicker:
     """How much a clip changes from frame to frame beyond its motion.
 
     Mean absolute difference of luma, in codes of 255, between a frame and the frame before moved onto it along DIS
-    flow. Noise, pumping and what pops in and out raise it; a steady clip has a low figure however fast it moves.
+    flow. Noise, pumping and what pops in and out raise it; a steady clip has a low figure however fast it moves. Large
+    frames are measured at the size that their flow is found at.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,10 @@ class Flicker:
 
     def add(self, frame: Frame) -> float | None:
         """Take the next frame, H W 3 RGB; None for the first."""
+        height, width = frame.shape[:2]
+        if scale := halvings(height, width):
+            size = width >> scale, height >> scale
+            frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
         scaled = frame.astype(np.float32) / np.float32(255)
         picture, luma = flow_picture(scaled), np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY), np.float32)
         before, self._before = self._before, (picture, luma)

@@ -58,7 +58,7 @@ class Studio:
             assert status == 200, facts
         return begun["session"]
 
-    def wait(self, session: str, number: int, *, seconds: float = 120) -> dict[str, Any]:
+    def wait(self, session: str, number: int, *, seconds: float = 400) -> dict[str, Any]:
         """The job, once it is over."""
         deadline = time.monotonic() + seconds
         while True:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from framemend_filters.errors import SettingError
 
+from .encode_options import merge_options
+
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import OutputContainer
+
+    from .encode_options import EncodeSettings
 
 _QP_TO_LAMBDA = 118
 """ffmpeg's FF_QP2LAMBDA: a constant quantiser as `global_quality`."""
@@ -28,9 +33,17 @@ class Recipe:
     profiles: dict[str, str] = field(default_factory=dict)
     """Pixel format to the profile it needs, where the encoder does not find that out itself."""
 
-    def options_for(self, pix_fmt: str) -> dict[str, str]:
-        """The encoder's options for frames of that pixel format."""
-        return self.options | ({"profile": self.profiles[pix_fmt]} if pix_fmt in self.profiles else {})
+    asked: dict[str, str] = field(default_factory=dict)
+    """Options that the person gave; they win over all others."""
+
+    def options_for(self, pix_fmt: str, *more: dict[str, str]) -> dict[str, str]:
+        """The encoder's options for frames of that pixel format, `more` over those of the recipe."""
+        options = dict(self.options)
+        if pix_fmt in self.profiles:
+            options["profile"] = self.profiles[pix_fmt]
+        for extra in (*more, self.asked):
+            merge_options(options, extra)
+        return options
 
 
 def _constant_quantiser(encoder: str, quantiser: int, **more: str) -> Recipe:
@@ -82,6 +95,18 @@ RECIPES = (
 )
 _BY_ENCODER = {recipe.encoder: recipe for recipe in RECIPES}
 
+_EVERY_FRAME_A_KEY = {"g": "1", "crf": "12"}
+MEZZANINES = {
+    "prores": _BY_ENCODER["prores_ks"],
+    "dnxhr": _BY_ENCODER["dnxhd"],
+    "ffv1": _BY_ENCODER["ffv1"],
+    **{
+        name: replace(_BY_ENCODER[encoder], options=_BY_ENCODER[encoder].options | _EVERY_FRAME_A_KEY)
+        for name, encoder in {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}.items()
+    },
+}
+"""What --profile stands for."""
+
 LIKE_INPUT = {
     "h264": "libx264",
     "hevc": "libx265",
@@ -102,12 +127,22 @@ LIKE_INPUT = {
 }
 """Codec of the input to encoder of the output; lossless ones that are missing go to FFV1, all others to H.264."""
 
+INTERLACED = {
+    "libx264": {"flags": "+ildct"},
+    "libx264rgb": {"flags": "+ildct"},
+    "mpeg2video": {"flags": "+ildct+ilme"},
+    "mpeg4": {"flags": "+ildct+ilme"},
+    "prores_ks": {"flags": "+ildct"},
+    "ffv1": {},
+}
+"""Encoders that keep interlaced frames marked as such, and what tells them to code fields."""
+
 KEEPS_LOSSLESS = frozenset({"matroska", "avi", "nut"})
 """Containers in which FFV1 plays."""
 
 OTHERWISE = {
     "mp4": ("libx264", "mpeg4"),
-    "webm": ("libvpx-vp9",),
+    "webm": ("libvpx-vp9", "libsvtav1"),
     "matroska": ("libx264", "ffv1"),
     "avi": ("libx264", "ffv1"),
     "mpeg": ("mpeg2video",),
@@ -122,33 +157,44 @@ def choose_recipe(
     *,
     lossless: bool,
     rgb: bool,
-    asked: str | None,
-    crf: float | None,
-    preset: str | None,
+    bits: int,
+    interlaced: bool,
+    settings: EncodeSettings,
 ) -> Recipe:
     """The encoder for the video in `output`.
 
-    codec: ffmpeg's name of the input's codec; lossless: whether that keeps every sample; rgb: whether it holds RGB; asked, crf, preset: what the
-    person said, None where nothing. Raises SettingError for an encoder that does not exist or that the container
-    cannot hold.
+    codec: ffmpeg's name of the input's codec; lossless: whether that keeps every sample; rgb: whether it holds RGB;
+    bits: of its samples; interlaced: whether it is to stay interlaced.
+    Raises SettingError for an encoder that does not exist, that the container cannot hold, or that has no such option.
     """
     import av
 
     container = output.format.name
-    if asked is not None:
-        recipe = _asked(asked)
+    if settings.profile is not None or settings.codec is not None:
+        recipe = MEZZANINES[settings.profile] if settings.profile else _asked(settings.codec or "")
+        if rgb and settings.profile == "h264":
+            recipe = replace(recipe, encoder="libx264rgb")
         if not _holds(output, recipe.encoder):
-            raise SettingError(f"{container} cannot hold {asked}; choose another --codec or another file extension")
-        return _adjust(recipe, crf, preset)
+            name = f"--profile {settings.profile}" if settings.profile else f"--codec {settings.codec}"
+            raise SettingError(f"{container} cannot hold {name}; choose another one or another file extension")
+        if interlaced and recipe.encoder not in INTERLACED:
+            raise SettingError(f"{recipe.encoder} does not mark interlaced video; {', '.join(INTERLACED)} do")
+        return _adjust(recipe, settings)
     wanted = [LIKE_INPUT.get(codec, "libx264"), *OTHERWISE.get(container, _OTHERWISE)]
     if lossless and container in KEEPS_LOSSLESS:
         wanted[:1] = [LIKE_INPUT.get(codec, "ffv1"), "ffv1"]
     if rgb and codec == "h264":  # RGB within H.264 has an encoder of its own; few players show it, so not for others
         wanted = ["libx264rgb" if name == "libx264" else name for name in wanted]
-    for name in [*wanted, output.default_video_codec]:
-        if name in av.codecs_available and _holds(output, name):
-            return _adjust(_BY_ENCODER.get(name) or Recipe(encoder=name), crf, preset)
-    raise SettingError(f"no encoder for video in {container}; name one with --codec or use .mkv")
+    fit = [
+        name
+        for name in [*wanted, output.default_video_codec]
+        if name in av.codecs_available and _holds(output, name) and (not interlaced or name in INTERLACED)
+    ]
+    if fit:
+        name = next((name for name in fit if _takes_bits(name, bits)), fit[0])
+        return _adjust(_BY_ENCODER.get(name) or Recipe(encoder=name), settings)
+    kind = "interlaced video" if interlaced else "video"
+    raise SettingError(f"no encoder for {kind} in {container}; name one with --codec or use .mkv")
 
 
 def _asked(name: str) -> Recipe:
@@ -162,18 +208,29 @@ def _asked(name: str) -> Recipe:
         raise SettingError(f"no such encoder: {name}; try {', '.join(sorted(_BY_ENCODER))}") from error
     if codec.type != "video":
         raise SettingError(f"--codec {name} is for {codec.type}, not for video")
-    return _BY_ENCODER.get(codec.name) or Recipe(encoder=codec.name)
+    return _BY_ENCODER.get(codec.name) or Recipe(encoder=codec.name, crf=_has_option(codec.name, "crf"))
 
 
-def _adjust(recipe: Recipe, crf: float | None, preset: str | None) -> Recipe:
+def _has_option(encoder: str, name: str) -> str | None:
+    """The option's own name where the encoder has it."""
+    import av
+
+    options = av.CodecContext.create(encoder, "w").supported_options.private
+    return name if any(option.name == name for option in options) else None
+
+
+def _adjust(recipe: Recipe, settings: EncodeSettings) -> Recipe:
+    if recipe.encoder == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only; it tells its whole configuration on stderr otherwise
     options = dict(recipe.options)
-    for value, option, name in ((crf, recipe.crf, "--crf"), (preset, recipe.preset, "--preset")):
+    numbers = ((settings.crf, recipe.crf, "--crf"), (settings.preset, recipe.preset, "--preset"))
+    for value, option, name in numbers:
         if value is None:
             continue
         if option is None:
             raise SettingError(f"{name} means nothing to {recipe.encoder}; leave it out")
         options[option] = value if isinstance(value, str) else f"{value:g}"
-    return replace(recipe, options=options)
+    return replace(recipe, options=options, asked=dict(settings.options))
 
 
 def _holds(output: OutputContainer, encoder: str) -> bool:
@@ -186,7 +243,18 @@ def _holds(output: OutputContainer, encoder: str) -> bool:
     return codec in ALSO_HELD.get(output.format.name, ())
 
 
+def _takes_bits(encoder: str, bits: int) -> bool:
+    """Whether the encoder takes samples of that depth, as far as it says."""
+    import av
+
+    from .frames import LAYOUTS
+
+    accepted = av.Codec(encoder, "w").video_formats or []
+    return not accepted or any(LAYOUTS[f.name].bits >= bits for f in accepted if f.name in LAYOUTS)
+
+
 ALSO_HELD = {
+    "image2": ("png", "tiff", "mjpeg"),
     "mpegts": ("h264", "hevc", "mpeg1video", "mpeg4"),
     "mpeg": ("mpeg1video", "mpeg2video", "h264"),
     "mxf": ("h264", "prores", "dnxhd"),
@@ -194,9 +262,10 @@ ALSO_HELD = {
 """Codecs that a container takes although ffmpeg's table does not list them for it."""
 
 
-def choose_pix_fmt(recipe: Recipe, frame: VideoFrame) -> str:
-    """The pixel format that the encoder gets: that of the frame, else one with the same samples in another order, else
-    the one that loses least."""
+def choose_pix_fmt(recipe: Recipe, frame: VideoFrame, asked: str | None) -> str:
+    """The pixel format that the encoder gets: the one asked for, else that of the frame, else one with the same samples
+    in another order, else the one that loses least. Raises SettingError where the encoder does not take the one asked for.
+    """
     import av
     from av.codec.codec import find_best_pix_fmt_of_list
 
@@ -204,6 +273,12 @@ def choose_pix_fmt(recipe: Recipe, frame: VideoFrame) -> str:
 
     name = frame.format.name
     accepted = [f.name for f in av.Codec(recipe.encoder, "w").video_formats or []]
+    if asked is not None:
+        if not _is_pix_fmt(asked):
+            raise SettingError(f"no such pixel format: {asked}; {recipe.encoder} takes {', '.join(accepted) or 'any'}")
+        if accepted and asked not in accepted:
+            raise SettingError(f"{recipe.encoder} takes no {asked}; it takes {', '.join(accepted)}")
+        return asked
     if not accepted or name in accepted:
         return name
     layout = LAYOUTS[name]
@@ -215,3 +290,12 @@ def choose_pix_fmt(recipe: Recipe, frame: VideoFrame) -> str:
         return twins[0]
     best, _ = find_best_pix_fmt_of_list(accepted, name, has_alpha=layout.alpha is not None)
     return best.name if best is not None else accepted[0]
+
+
+def _is_pix_fmt(name: str) -> bool:
+    from av.video.format import VideoFormat
+
+    try:
+        return not VideoFormat(name).has_palette  # a palette must be chosen for the picture, which swscale does not do
+    except ValueError:
+        return False

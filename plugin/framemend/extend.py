@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from framemend_filters.errors import SettingError
 
+from .encode_options import EncodeSettings
 from .files import check_paths
 from .progress import Progress
 
@@ -57,9 +58,7 @@ def run(args: argparse.Namespace) -> int:
         target = VideoTarget(
             temporary,
             source,
-            codec=args.codec,
-            crf=None,
-            preset=None,
+            settings=EncodeSettings(codec=args.codec),
             shown_as=args.output,
             note=_quiet if args.quiet else _note,
         )

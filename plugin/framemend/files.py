@@ -18,8 +18,9 @@ from framemend_filters.errors import InputNotFound, OutputError, SettingError
 from .archive.batch import Counted, add_batch_options, jobs_from, run_jobs
 from .archive.ranges import add_range_options
 from .archive.work import Work, add_work_options
+from .encode_options import add_encode_options, encode_settings_from
 from .masks import open_masks
-from .options import add_repair_options, has_masks, settings_from
+from .options import add_repair_options, repairer_from, settings_from
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -36,14 +37,10 @@ Note = Callable[[str], None]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `framemend repair`."""
     add_batch_options(parser)
-    group = parser.add_argument_group("encoding")
-    group.add_argument(
-        "--codec", metavar="NAME", help="encoder of the video (default: like the input, visually lossless)"
+    parser.add_argument(
+        "--rate", metavar="R", help="pictures a second, where the input is a sequence of them (default: 25)"
     )
-    group.add_argument(
-        "--crf", type=float, metavar="N", help="quality of the encoder, less is better (default: 14 for H.264)"
-    )
-    group.add_argument("--preset", metavar="NAME", help="speed of the encoder (default: medium for H.264)")
+    add_encode_options(parser)
     add_repair_options(parser)
     add_range_options(parser)
     parser.add_argument(
@@ -57,13 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`framemend repair`: 0 when every output is there, 1 when one of several is not. Raises FramemendError for a single one."""
-    from framemend_filters.engine import Repairer
-
     settings = settings_from(args)
     jobs = jobs_from(args)
     for job in jobs if len(jobs) == 1 else []:
         check_paths(job.input, job.output, overwrite=job.overwrite)  # before weights are looked for
-    repairer = Repairer(settings, masked=has_masks(args))
+    repairer = repairer_from(args, settings)
 
     def repair_one(job: argparse.Namespace, note: Note) -> Counted:
         return _repair(job, repairer, note)
@@ -72,10 +67,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _repair(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted:
+    from .sequences import is_sequence, repair_sequence
     from .stills import STILL_SUFFIXES
 
     check_paths(args.input, args.output, overwrite=args.overwrite)
-    still_in, still_out = (p.suffix.lower() in STILL_SUFFIXES for p in (args.input, args.output))
+    pictures_in, pictures_out = is_sequence(args.input), is_sequence(args.output)
+    if pictures_in and pictures_out:
+        return repair_sequence(args, repairer, note)
+    still_in, still_out = (p.suffix.lower() in STILL_SUFFIXES and not is_sequence(p) for p in (args.input, args.output))
     if still_in is not still_out:
         kinds = ("a picture" if still else "a video" for still in (still_in, still_out))
         raise SettingError("{} is {} but {} is {}; both must be the same".format(*_pair(args, *kinds)))
@@ -84,7 +83,9 @@ def _repair(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted
 
 def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
     """Raise what is wrong with the two names before any work is done: InputNotFound, SettingError or OutputError."""
-    if not source.exists():
+    from .sequences import is_sequence
+
+    if not source.exists() and not is_sequence(source):
         raise InputNotFound(f"no such file: {source}")
     if target.is_dir():
         raise OutputError(f"{target} is a folder; give the name of a file in it")
@@ -109,20 +110,24 @@ def _repair_picture(args: argparse.Namespace, repairer: Repairer, note: Note) ->
 def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted:
     from .archive.smart import SmartTarget
     from .remux import VideoTarget, finished_file
-    from .sources import VideoSource
+    from .sequences import finished_pictures, is_sequence, open_video, picture_settings
 
     done = 0
-    with VideoSource(args.input) as source:
+    encoding = encode_settings_from(args)
+    to_pictures = is_sequence(args.output)
+    if to_pictures:
+        encoding = picture_settings(args.output, encoding)
+    with open_video(args) as source:
         given, taken = source.given_pix_fmt, source.first.format.name
         if given != taken:
             note(f"{args.input} has {given} samples; they are converted to {taken}")
         masks = open_masks(args, source.first.width, source.first.height, num_frames=source.video.frames or None)
-        smart = _smart(args, source, repairer, note) if args.smart else None
+        smart = _smart(args, source, repairer, note) if args.smart and not to_pictures else None
         work = Work(args, source, masks, repairer, note, recorded=args.report is not None, frames=smart)
         with work:
-            with finished_file(args.output) as temporary:
-                encoding = {"codec": args.codec, "crf": args.crf, "preset": args.preset}
-                common = {"shown_as": args.output, "note": note, **encoding}
+            with (finished_pictures if to_pictures else finished_file)(args.output) as temporary:
+                kind = "image2" if to_pictures else None
+                common = {"settings": encoding, "shown_as": args.output, "note": note, "kind": kind}
                 if smart is None:
                     target = VideoTarget(temporary, source, **common)
                 else:
@@ -137,7 +142,7 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> C
                     target.finish()
                 finally:
                     target.abandon()
-                if args.report is not None:
+                if args.report is not None and not to_pictures:
                     work.report(repairer, temporary, args.report)
             work.finish()
         if source.losses:

@@ -6,8 +6,10 @@ or the order of packed RGB. Samples are never converted on the way: a view is th
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 8: "ycgco", 9: "bt2020ncl", 10: "bt2020ncl"}
 """ffmpeg's AVColorSpace to the names of planes.py. Absent (0 and 2: untagged): guessed from the size."""
 
-BT709, BT601 = 1, 6
+FFMPEG_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020nc"}
+"""The same numbers in the words of ffmpeg's scale filter."""
+
+NO_MATRIX, BT709, BT601 = 0, 1, 6
 
 CHROMA_LOCATIONS = {1: "left", 2: "center", 3: "topleft", 4: "top", 5: "bottomleft", 6: "bottom"}
 LIMITED_RANGE, FULL_RANGE = 1, 2
@@ -172,59 +177,106 @@ def _is_full_range(frame: VideoFrame, layout: Layout) -> bool:
 def tabled(frame: VideoFrame) -> VideoFrame:
     """The frame itself where its format is in the table, else a copy in the nearest format that is."""
     name = nearest_layout(frame.format.name)
-    if name == frame.format.name:
-        return frame
-    out = frame.reformat(format=name)
-    out.pts, out.time_base, out.duration = frame.pts, frame.time_base, frame.duration
-    _copy_tags(frame, out)
-    return out
+    return frame if name == frame.format.name else _like(frame, name)
 
 
 def build_frame(source: VideoFrame, planes: Sequence[NDArray], pix_fmt: str) -> VideoFrame:
-    """A new frame with the samples of `planes` (as `views` gives them) and the alpha and tags of `source`.
+    """A new frame with the samples of `planes` (as `views` gives them) and all else of `source`: alpha, tags, field
+    order, captions and other side data. Times are not set.
 
     `pix_fmt`: a format of the same family, depth and subsampling is filled sample by sample, bit-exact; any other
     format the encoder may want is made by one conversion of the finished frame.
     """
-    from av import VideoFrame
-
     layout = LAYOUTS[source.format.name]
     exact = same_samples(source.format.name, pix_fmt)
     target = pix_fmt if exact else source.format.name
-    out, there = VideoFrame(source.width, source.height, target), LAYOUTS[target]
+    out, there = _like(source, target), LAYOUTS[target]
     for c, (place, samples) in enumerate(zip(there.places, planes, strict=True)):
         _view(out, there, place, c)[...] = samples
     if there.alpha is not None:
         opaque = (1 << there.bits) - 1
         _view(out, there, there.alpha, 3)[...] = _view(source, layout, layout.alpha, 3) if layout.alpha else opaque
-    _copy_tags(source, out)
-    return out if exact else _converted(out, layout, pix_fmt)
+    return out if exact else _like(out, pix_fmt)
 
 
-def _converted(frame: VideoFrame, layout: Layout, pix_fmt: str) -> VideoFrame:
-    """The frame in a pixel format of another depth, subsampling or family, with its tags."""
-    matrix, colour_range = matrix_and_range(frame, pix_fmt)
-    if not _becomes_yuv(layout, pix_fmt):
-        out = frame.reformat(format=pix_fmt)
-    else:
-        target = "ITU709" if matrix == BT709 else "ITU601"
-        out = frame.reformat(format=pix_fmt, dst_colorspace=target, src_color_range="JPEG", dst_color_range="MPEG")
+_graphs = threading.local()
+"""Filter graphs of this thread, by what goes in and what comes out."""
+
+
+def _like(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
+    """A copy of the frame in `pix_fmt`, with everything that belongs to it but its picture type.
+
+    A new VideoFrame of PyAV's would be without side data and field order, which cannot be set from Python; ffmpeg's filters
+    hand them on.
+    """
+    from av.filter import Graph
+
+    key = (frame.format.name, frame.width, frame.height, frame.colorspace, frame.color_range, pix_fmt)
+    known: dict[tuple, Graph] = _graphs.__dict__.setdefault("by_key", {})
+    if key not in known:
+        known.clear()  # of a stream that went before, or of other tags: what has been seen rarely comes back
+        graph = Graph()
+        graph.threads = 1
+        steps = [graph.add_buffer(template=frame, time_base=frame.time_base or Fraction(1, 25))]
+        if pix_fmt == frame.format.name:
+            steps.append(graph.add("copy"))
+        else:
+            steps += [graph.add("scale", _conversion(frame, pix_fmt)), graph.add("format", pix_fmt)]
+        graph.link_nodes(*steps, graph.add("buffersink")).configure()
+        known[key] = graph
+    known[key].vpush(frame)
+    out = known[key].vpull()
+    out.pict_type = 0  # else the encoder would make key frames where the input had them
+    out.pts, out.duration = frame.pts, frame.duration
+    if frame.time_base is not None:
+        out.time_base = frame.time_base
     _copy_tags(frame, out)
-    out.colorspace, out.color_range = matrix, colour_range
+    out.colorspace, out.color_range = matrix_and_range(frame, pix_fmt)
     return out
+
+
+def _conversion(frame: VideoFrame, pix_fmt: str) -> str:
+    """Options of ffmpeg's scale filter, with nothing left to its guesses: YUV stays in its matrix and range, and RGB that
+    becomes YUV gets those of `matrix_and_range`."""
+    layout = LAYOUTS[nearest_layout(frame.format.name)]
+    target = LAYOUTS[nearest_layout(pix_fmt)]
+    matrix, colour_range = matrix_and_range(frame, pix_fmt)
+    name = FFMPEG_MATRICES.get(matrix) or FFMPEG_MATRICES[_usual_matrix(frame)]
+    out_full = target.family == "rgb" or target.full_range or colour_range == FULL_RANGE
+    in_range, out_range = ("full" if full else "limited" for full in (_is_full_range(frame, layout), out_full))
+    return f"in_color_matrix={name}:out_color_matrix={name}:in_range={in_range}:out_range={out_range}"
 
 
 def matrix_and_range(frame: VideoFrame, pix_fmt: str) -> tuple[int, int]:
     """ffmpeg's numbers for the matrix and the range of `frame` once `build_frame` has made it `pix_fmt`."""
+    given, made = (LAYOUTS[nearest_layout(name)].family for name in (frame.format.name, pix_fmt))
+    if (given == "rgb") is (made == "rgb"):
+        return frame.colorspace, frame.color_range
+    return (NO_MATRIX, FULL_RANGE) if made == "rgb" else (_usual_matrix(frame), LIMITED_RANGE)
+
+
+def _usual_matrix(frame: VideoFrame) -> int:
     from .planes import default_matrix
 
-    if not _becomes_yuv(LAYOUTS[frame.format.name], pix_fmt):
-        return frame.colorspace, frame.color_range
-    return (BT709 if default_matrix(frame.width, frame.height) == "bt709" else BT601), LIMITED_RANGE
+    return BT709 if default_matrix(frame.width, frame.height) == "bt709" else BT601
 
 
-def _becomes_yuv(layout: Layout, pix_fmt: str) -> bool:
-    return layout.family == "rgb" and LAYOUTS[nearest_layout(pix_fmt)].family != "rgb"
+def field_order(frame: VideoFrame) -> Literal["top", "bottom"] | None:
+    """Which field of an interlaced frame comes first; None where the frame is progressive."""
+    from av.error import BlockingIOError
+    from av.filter import Graph
+
+    if not frame.interlaced_frame:
+        return None
+    graph = Graph()  # PyAV does not tell which, ffmpeg's filters do
+    start = graph.add_buffer(template=frame, time_base=frame.time_base or Fraction(1, 25))
+    graph.link_nodes(start, graph.add("select", "eq(interlace_type,TOPFIRST)"), graph.add("buffersink")).configure()
+    graph.vpush(frame)
+    try:
+        graph.vpull()
+    except BlockingIOError:
+        return "bottom"
+    return "top"
 
 
 def _copy_tags(source: VideoFrame, out: VideoFrame) -> None:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from framemend_filters.engine import RepairSettings
+    from framemend_filters.engine import Repairer, RepairSettings
 
 
 def add_repair_options(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +46,11 @@ def add_repair_options(parser: argparse.ArgumentParser) -> None:
         help="for live use: see N frames ahead at most, 0 for none (default: as far as the model looks)",
     )
     group.add_argument("--no-grain", action="store_true", help="no grain on generated areas")
+    group.add_argument(
+        "--fields",
+        action="store_true",
+        help="the video is interlaced: repair it field by field, and it stays interlaced",
+    )
     group = parser.add_argument_group("machine")
     group.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     group.add_argument("--precision", default="auto", metavar="P", help="auto, fp32, bf16 or fp16 (default: auto)")
@@ -75,3 +80,12 @@ def settings_from(args: argparse.Namespace) -> RepairSettings:
 def has_masks(args: argparse.Namespace) -> bool:
     """Whether --mask or --rect was given."""
     return bool(args.mask or args.rect)
+
+
+def repairer_from(args: argparse.Namespace, settings: RepairSettings) -> Repairer:
+    """The Repairer for what --fields, --mask and --rect say."""
+    from framemend_filters.engine import Repairer
+
+    from .fields import FieldRepairer
+
+    return (FieldRepairer if args.fields else Repairer)(settings, masked=has_masks(args))

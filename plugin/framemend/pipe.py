@@ -1,4 +1,4 @@
-"""Repair a YUV4MPEG2 stream from stdin to stdout, frame by frame as it comes.
+"""Repair a stream of video from stdin to stdout, frame by frame as it comes: YUV4MPEG2, NUT with sound, or raw frames.
 
     ffmpeg -i in.mp4 -f yuv4mpegpipe -strict -1 - | framemend pipe | ffmpeg -i - out.mkv
 
@@ -10,29 +10,40 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from framemend_filters.errors import InputError, SettingError
 
-from .options import add_repair_options, has_masks, settings_from
+from .options import add_repair_options, repairer_from, settings_from
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from framemend_filters.engine import Repairer
 
-    from .masks import MaskSource
-    from .y4m import Frame, Reader
 
 EXAMPLE = "ffmpeg -i INPUT -f yuv4mpegpipe -strict -1 - | framemend pipe | ffmpeg -i - OUTPUT"
+FORMATS = ("y4m", "nut", "raw")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `framemend pipe`: those of every repair."""
+    """What the stream is, and the options of every repair."""
+    group = parser.add_argument_group("stream")
+    group.add_argument(
+        "-f", "--format", choices=FORMATS, default="y4m", help="what comes in and goes out (default: y4m)"
+    )
+    group.add_argument("--size", metavar="WxH", help="of raw frames, in samples")
+    group.add_argument("--pix-fmt", metavar="NAME", help="pixel format of raw frames, by ffmpeg's name")
+    group.add_argument(
+        "--rate", metavar="R", help="frames a second of raw video, where a time is asked for (30000/1001)"
+    )
+    group.add_argument(
+        "--color",
+        metavar="WORDS",
+        help="what the stream does not say, joined by commas: matrix (bt709, bt601, bt2020ncl), range (limited, full), "
+        "place of chroma (left, center, topleft)",
+    )
     add_repair_options(parser)
 
 
@@ -45,51 +56,72 @@ def run(args: argparse.Namespace) -> int:
     if sys.stdin.isatty() or sys.stdout.isatty():
         end = "stdin" if sys.stdin.isatty() else "stdout"
         raise SettingError(f"{end} is a terminal; put framemend pipe between two commands: {EXAMPLE}")
+    if args.format != "raw" and any((args.size, args.pix_fmt, args.rate)):
+        raise SettingError(f"--size, --pix-fmt and --rate are for -f raw; {args.format} says these itself")
     settings = settings_from(args)
-    from framemend_filters.engine import Repairer
-
-    from .masks import open_masks
-    from .progress import Progress
-    from .y4m import Reader, Writer
-
-    reader = Reader(sys.stdin.buffer)
-    header = reader.header
-    masks = open_masks(args, header.width, header.height, num_frames=header.num_frames)
-    repairer = Repairer(settings, masked=has_masks(args))
-    with _data_only() as output, Progress(header.num_frames, "pipe", args.quiet) as progress:
+    repairer = repairer_from(args, settings)
+    with _data_only() as output:
         try:
-            writer = Writer(output, header)
-            for done, frame in enumerate(_repaired(reader, masks, repairer), 1):
-                writer.write(frame)
-                progress.update(done)
+            if args.format == "nut":
+                from .nut import repair_nut
+
+                repair_nut(args, repairer, output)
+            else:
+                _repair_plain(args, repairer, output)
         except BrokenPipeError:
             return 0
     return 0
 
 
-def _repaired(reader: Reader, masks: MaskSource | None, repairer: Repairer) -> Iterator[Frame]:
-    """The repaired frames of a stream. One cut short ends it: InputError, after the last whole frame."""
-    from .planes import add_residual, to_rgb
-    from .y4m import Frame
+def _repair_plain(args: argparse.Namespace, repairer: Repairer, output: BinaryIO) -> None:
+    """y4m and raw frames. A stream cut short ends it: InputError, after the last whole frame."""
+    from .colors import with_color
+    from .masks import open_masks
+    from .progress import Progress
+    from .streams import repair_frames
 
-    pixels, rate = reader.header.format, reader.header.frame_rate
-    waiting: deque[Frame] = deque()
+    reader, writer_of = _ends(args)
+    header = reader.header
+    pixels = replace(with_color(header.format, args.color), interlaced=args.fields)
+    if args.fields:
+        from .fields import check_fields
+
+        check_fields(header.height, pixels)
+    masks = open_masks(args, header.width, header.height, num_frames=header.num_frames)
+    rate = header.frame_rate
     ended: list[InputError] = []
 
-    def given() -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8] | None]]:
+    def frames() -> Iterator:
         try:
-            for index, frame in enumerate(reader):
-                waiting.append(frame)
-                mask = masks.mask_for(index, index / rate if rate else None) if masks else None
-                yield to_rgb(frame.planes, pixels), mask
+            yield from reader
         except InputError as error:
             ended.append(error)
 
-    for repair in repairer.repair_stream(given()):
-        frame = waiting.popleft()
-        yield Frame(add_residual(frame.planes, pixels, repair), frame.line)
+    def mask_for(index: int, _):
+        return masks.mask_for(index, index / rate if rate else None) if masks else None
+
+    with Progress(header.num_frames, "pipe", args.quiet) as progress:
+        writer = writer_of(output)
+        repaired = repair_frames(repairer, frames(), lambda f: (f.planes, pixels), mask_for)
+        for done, (frame, planes, _) in enumerate(repaired, 1):
+            writer.write(frame, planes)
+            progress.update(done)
     if ended:
         raise ended[0]
+
+
+def _ends(args: argparse.Namespace):
+    """The reader of stdin, and what makes the writer of a stream."""
+    stdin = sys.stdin.buffer
+    if args.format == "raw":
+        from .rawvideo import RawReader, RawWriter, raw_header
+
+        raw = raw_header(args.size, args.pix_fmt, args.rate)
+        return RawReader(stdin, raw), lambda output: RawWriter(output, raw)
+    from .y4m import Reader, Writer
+
+    reader = Reader(stdin, fields=args.fields)
+    return reader, lambda output: Writer(output, reader.header)
 
 
 @contextmanager

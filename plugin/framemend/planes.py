@@ -68,6 +68,8 @@ class PlaneFormat:
     """None: full for RGB, limited otherwise; always a bool once made. Means nothing for float, where luma is 0..1."""
     chroma_location: str = "left"
     """One of CHROMA_LOCATIONS; counts only in the directions that are subsampled."""
+    interlaced: bool = False
+    """The frame is two fields, each with chroma of its own."""
 
     def __post_init__(self) -> None:
         if self.full_range is None:
@@ -107,6 +109,10 @@ def to_rgb(planes: Sequence[Plane], fmt: PlaneFormat) -> Picture:
     planes: H W each, uint8, uint16, float16 or float32, in the order Y U V, R G B or Y.
     """
     height, width = _check(planes, fmt)
+    if fmt.interlaced:
+        from .fields import fields_to_rgb
+
+        return fields_to_rgb(planes, fmt)
     scale, black = _luma_code(fmt)
     if fmt.family == "gray":
         luma = (planes[0].astype(np.float32) - np.float32(black)) * np.float32(1 / scale)
@@ -132,6 +138,10 @@ def add_residual(planes: Sequence[Plane], fmt: PlaneFormat, repair: FrameRepair)
     residual = np.ascontiguousarray(repair.residual, np.float32)
     if residual.shape != (height, width, 3):
         raise InputError(f"residual is {residual.shape}; a frame of {width}x{height} needs ({height}, {width}, 3)")
+    if fmt.interlaced:
+        from .fields import add_field_residual
+
+        return add_field_residual(planes, fmt, repair)
     if not residual.any():
         return [p.copy() for p in planes]
     scale, _ = _luma_code(fmt)

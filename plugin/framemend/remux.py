@@ -7,6 +7,7 @@ and its frames have been counted.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -15,63 +16,33 @@ from typing import TYPE_CHECKING, cast
 
 from framemend_filters.errors import OutputError, SettingError
 
-from .encoders import Recipe, choose_pix_fmt, choose_recipe
-from .frames import matrix_and_range, same_samples
-from .sources import sample_aspect_ratio
+from . import matroska
+from .audit import Seen, what_is_missing
+from .companions import PICTURES, Companions, fresh_tags, tag_options
+from .encoders import INTERLACED, Recipe, choose_pix_fmt, choose_recipe
+from .frames import LAYOUTS, field_order, matrix_and_range, same_samples
+from .hdr import hdr_options, read_static_hdr
+from .sources import location, sample_aspect_ratio
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.container import OutputContainer
-    from av.stream import Stream
     from av.video.stream import VideoStream
 
+    from .encode_options import EncodeSettings
     from .sources import VideoSource
 
 Note = Callable[[str], None]
 
 DISPLAY_MATRIX = "DISPLAYMATRIX"
-STALE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "DURATION", "duration"})
-"""Tags that tell of the input file and not of what is in it; the muxer writes its own."""
 STALE_PREFIXES = ("BPS", "NUMBER_OF_", "_STATISTICS")
 """mkvmerge's statistics: true for the copied streams, not for a video that was encoded again."""
 
-MOV_TAGS = frozenset(
-    [
-        "title",
-        "artist",
-        "album_artist",
-        "composer",
-        "album",
-        "date",
-        "comment",
-        "genre",
-        "copyright",
-        "grouping",
-        "lyrics",
-        "description",
-        "synopsis",
-        "show",
-        "episode_id",
-        "network",
-        "keywords",
-        "season_number",
-        "episode_sort",
-        "media_type",
-        "hd_video",
-        "gapless_playback",
-        "compilation",
-        "track",
-        "disc",
-        "creation_time",
-        "location",
-        "timecode",
-    ]
-)
-"""Tags that mp4 and mov have a place for; others need Apple's metadata keys, which fewer players read."""
-HOLDS = {"matroska": ("attachment",), "mpegts": ("data",), "mxf": ("data",)}
-"""Which of data and attachment streams a container takes; those not named fail at the header if given one."""
+MATROSKA = frozenset({"matroska", "webm"})
 COUNTS_FRAMES = frozenset({"avi"})
 """Containers that number frames and hold no times between."""
+CONSTANT_RATE = frozenset({"mxf"})
+"""Containers whose pictures have no times at all."""
 NO_REORDERING = frozenset({"avi", "flv"})
 """Containers that have one time a frame, or none before zero: frames encoded in another order would move all times."""
 
@@ -109,16 +80,17 @@ class VideoTarget:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | io.RawIOBase,
         source: VideoSource,
         *,
-        codec: str | None,
-        crf: float | None,
-        preset: str | None,
-        shown_as: Path,
+        settings: EncodeSettings,
+        shown_as: Path | str,
         note: Note,
+        kind: str | None = None,
+        options: dict[str, str] | None = None,
     ) -> None:
-        """path: the temporary file; shown_as: the name in messages; note: called with a line the person should read.
+        """path: the temporary file, or a stream to write to; shown_as: the name in messages; note: called with a line the
+        person should read; kind: ffmpeg's name of the container, None: by the name; options: of its muxer.
 
         Raises SettingError where the container cannot hold what is asked, OutputError where it cannot be written.
         """
@@ -129,60 +101,74 @@ class VideoTarget:
         self._pts: list[int] = []
         self._durations: list[int] = []
         self._sent = 0
-        self._noted_duplicate = self._noted_rounding = False
+        self.seen = Seen()
+        self._noted_duplicate = self._noted_rounding = self._noted_rate = False
         try:
-            self._output: OutputContainer = av.open(str(path), "w")
+            where = location(path) if isinstance(path, Path) else path
+            self._output: OutputContainer = av.open(where, "w", format=kind, container_options=options or {})
         except (ValueError, FFmpegError) as error:
             raise SettingError(
                 f"cannot tell the kind of file from the name {shown_as}; use .mp4, .mov, .mkv or .webm"
             ) from error
         try:
-            self._set_up(codec, crf, preset)
+            self._set_up(settings)
         except BaseException:
             self.abandon()
             raise
 
-    def _set_up(self, codec: str | None, crf: float | None, preset: str | None) -> None:
+    def _set_up(self, settings: EncodeSettings) -> None:
         import av
         from av.error import FFmpegError
 
         source, output = self._source, self._output
-        tags = _fresh(source.container.metadata)
+        tags = fresh_tags(source.container.metadata)
+        self._hdr = read_static_hdr(source.first)
+        self._needs_head = output.format.name in MATROSKA and bool(self._hdr or source.sample_aspect_ratio)
         output.container_options.update(_container_options(output.format.name, tags))
         decoder = source.video.codec_context.codec
+        layout = LAYOUTS[source.first.format.name]
         recipe = choose_recipe(
             output,
             decoder.canonical_name,
             lossless=decoder.lossless and not decoder.lossy,
-            rgb=_is_rgb(source.first),
-            asked=codec,
-            crf=crf,
-            preset=preset,
+            rgb=layout.family == "rgb",
+            bits=layout.bits,
+            interlaced=source.first.interlaced_frame,
+            settings=settings,
         )
-        if decoder.lossless and not decoder.lossy and av.Codec(recipe.encoder, "w").lossy and codec is None:
+        chosen = settings.codec or settings.profile
+        if decoder.lossless and not decoder.lossy and av.Codec(recipe.encoder, "w").lossy and not chosen:
             self._note(
                 f"the input is lossless; {recipe.encoder} in {output.format.name} is not (.mkv with FFV1 would be)"
             )
-        self.pix_fmt = choose_pix_fmt(recipe, source.first)
-        if not same_samples(source.first.format.name, self.pix_fmt):
+        self.pix_fmt = choose_pix_fmt(recipe, source.first, settings.pix_fmt)
+        if settings.pix_fmt is None and not same_samples(source.first.format.name, self.pix_fmt):
             self._note(f"{recipe.encoder} takes no {source.first.format.name}; the video becomes {self.pix_fmt}")
-        self._streams: dict[int, Stream] = {}
+        self._companions = Companions(output, self._note)
         for stream in source.container.streams:
             if stream.index == source.video.index:
                 self._video = self._add_video(recipe)
             else:
-                self._add_copy(stream)
+                self._companions.add(stream)
         self._output_kind = output.format.name
-        output.metadata.update(tags)
+        self._places = self._companions.places | {source.video.index: self._video.index}
+        output.metadata.update(tags | (matroska.ROOM if self._needs_head else {}))
         chapters = source.container.chapters()
         if chapters:
             output.set_chapters(chapters)
         try:
             output.start_encoding()
+            unknown = sorted(settings.options.keys() & self._video.codec_context.options.keys())
+            if unknown:
+                raise SettingError(
+                    f"{recipe.encoder} has no option {', '.join(unknown)}; see ffmpeg -h encoder={recipe.encoder}"
+                )
+        except SettingError:
+            raise
         except (FFmpegError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             kinds = [f"{recipe.encoder} {source.first.width}x{source.first.height} {self.pix_fmt}"]
-            kinds += [s.codec_context.name for s in self._streams.values() if s.codec_context is not None]
+            kinds += self._companions.codecs
             raise OutputError(
                 f"{output.format.name} or its encoders do not take {', '.join(kinds)} ({why}); try .mkv or another --codec"
             ) from error
@@ -190,9 +176,9 @@ class VideoTarget:
     def _add_video(self, recipe: Recipe) -> VideoStream:
         source, first = self._source, self._source.first
         rate = source.rate or Fraction(25)
-        video = cast(
-            "VideoStream", self._output.add_stream(recipe.encoder, rate=rate, options=recipe.options_for(self.pix_fmt))
-        )
+        hdr = hdr_options(self._hdr, recipe.encoder)
+        options = recipe.options_for(self.pix_fmt, hdr, _field_options(first, recipe.encoder))
+        video = cast("VideoStream", self._output.add_stream(recipe.encoder, rate=rate, options=options))
         context = video.codec_context
         context.width, context.height, context.pix_fmt = first.width, first.height, self.pix_fmt
         context.time_base = 1 / rate  # frames are numbered for the encoder; their own times are put on its packets
@@ -210,33 +196,14 @@ class VideoTarget:
         if matrix is not None:
             video.set_display_matrix(matrix)
         video.disposition = source.video.disposition
-        tags = _fresh(source.video.metadata)
+        tags = fresh_tags(source.video.metadata)
         video.metadata.update({key: value for key, value in tags.items() if not key.startswith(STALE_PREFIXES)})
         return video
 
-    def _add_copy(self, stream: Stream) -> None:
-        kind = self._output.format.name
-        name = stream.codec_context.codec.canonical_name if stream.codec_context is not None else stream.type
-        if stream.type in ("data", "attachment") and stream.type not in HOLDS.get(kind, ()):
-            if "timecode" not in stream.metadata:  # the muxer writes that one itself, from the video's metadata
-                self._note(f"{kind} cannot hold stream {stream.index} ({name}); it is left out")
-            return
-        try:
-            copy = self._output.add_stream_from_template(stream)
-        except ValueError:
-            self._note(f"{kind} cannot hold stream {stream.index} ({stream.type}, {name}); it is left out")
-            return
-        copy.metadata.update(_fresh(stream.metadata))
-        copy.disposition = stream.disposition
-        self._streams[stream.index] = copy
-
     def copy(self, packet: Packet) -> None:
         """Pass a packet of another stream on, byte by byte."""
-        stream = self._streams.get(packet.stream_index)
-        if stream is None or stream.type == "attachment":
-            return
-        packet.stream = stream
-        self._mux(packet)
+        for passed in self._companions.pass_on(packet):
+            self._mux(passed)
 
     def write(self, frame: VideoFrame, pts: int | None, duration: int) -> None:
         """Encode a frame in `pix_fmt`, shown at `pts` for `duration`, both in ticks of the source; pts None: right after
@@ -248,37 +215,57 @@ class VideoTarget:
             pts = self._pts[-1] + (1 if pts is not None else max(1, self._durations[-1]))
         pts = pts or 0
         self._note_rounding(pts)
+        self._note_rate(pts)
         self._pts.append(pts)
         self._durations.append(duration)
+        self.seen.look(frame)
         frame.pts, frame.time_base = self._sent, self._video.codec_context.time_base
         self._sent += 1
         self._encode(frame)
 
     def finish(self) -> None:
         """Flush the encoder, close the file and count its frames. Raises OutputError where some are missing."""
-        import av
         from av.error import FFmpegError
 
         self._encode(None)
+        for packet in self._companions.rest():
+            self._mux(packet)
         try:
             self._output.close()
         except FFmpegError as error:
             raise self._failure(error) from error
-        with av.open(str(self._path)) as written:
+        if isinstance(self._path, Path) and self._output_kind != PICTURES:
+            if self._needs_head:
+                self._complete_head(self._path)
+            self._check(self._path)
+
+    def _complete_head(self, path: Path) -> None:
+        """What the muxer does not write of the shape of samples and of HDR10."""
+        ratio, first = self._source.sample_aspect_ratio, self._source.first
+        before = [s for s in self._source.container.streams if s.index < self._source.video.index]
+        track = sum(s.index in self._places and s.type != "attachment" for s in before)
+        shape = ratio * first.width / first.height if ratio else None
+        matroska.complete_head(path, track, ratio=shape, hdr=self._hdr)
+
+    def _check(self, path: Path) -> None:
+        """Count the frames that were written, and look for what is not where players ask for it."""
+        import av
+
+        with av.open(location(path)) as written:
             video = next(s for s in written.streams.video if s.codec_context is not None)
-            found = 0
-            for packet in written.demux(video):
-                if packet.size and not found:
-                    packet.decode()  # the first frame may know its aspect ratio where the container does not
-                found += packet.size > 0
-            ratio = sample_aspect_ratio(video)
+            found = sum(packet.size > 0 for packet in written.demux(video))
         if found != self._sent:
             raise OutputError(f"{self._shown_as} holds {found} frames after writing {self._sent}; it is not kept")
-        wanted = self._source.sample_aspect_ratio
-        if wanted and wanted != (ratio or 1):
-            # PyAV cannot set the ratio of a stream, which Matroska asks for; most codecs carry it themselves
+        with av.open(location(path)) as written:
+            source = self._source
+            missing = list(what_is_missing(source.container, source.first, self.seen, written, self._places))
+            video = next(s for s in written.streams.video if s.codec_context is not None)
+            ratio = sample_aspect_ratio(video)  # after a frame was decoded: it may know what the container does not
+        if source.sample_aspect_ratio and source.sample_aspect_ratio != (ratio or 1):
+            missing.append(f"shape of samples ({source.sample_aspect_ratio} as wide as high)")
+        if missing:
             self._note(
-                f"{self._output_kind} does not say that samples are {wanted} as wide as high; some players need it said"
+                f"not in {self._shown_as}, since {self._output_kind} or its encoder lacks a place: {', '.join(missing)}"
             )
 
     def abandon(self) -> None:
@@ -331,6 +318,17 @@ class VideoTarget:
         why = getattr(error, "strerror", None) or str(error)
         return OutputError(f"cannot write {self._shown_as}: {why}")
 
+    def _note_rate(self, pts: int) -> None:
+        rate = self._source.rate
+        if self._output_kind not in CONSTANT_RATE or self._noted_rate or not self._pts or not rate:
+            return
+        frames = (pts - self._pts[0]) * self._source.time_base * rate
+        if abs(frames - self._sent) >= 1:
+            self._note(
+                f"{self._output_kind} shows pictures at a constant rate; from frame {self._sent} on the input does not"
+            )
+            self._noted_rate = True
+
     def _note_rounding(self, pts: int) -> None:
         """Matroska counts milliseconds and avi frames: where a time falls between, that is said once."""
         tick = Fraction(self._video.time_base.numerator, self._video.time_base.denominator)
@@ -339,22 +337,18 @@ class VideoTarget:
             self._noted_rounding = True
 
 
-def _is_rgb(frame: VideoFrame) -> bool:
-    from .frames import LAYOUTS
-
-    return LAYOUTS[frame.format.name].family == "rgb"
+def _field_options(first: VideoFrame, encoder: str) -> dict[str, str]:
+    """Field order for the container, as ffmpeg sets it, and the flags that make the encoder code fields."""
+    order = field_order(first)
+    if order is None:
+        return {"field_order": "progressive"}
+    return {"field_order": "tb" if order == "top" else "bt", **INTERLACED.get(encoder, {})}
 
 
 def _container_options(kind: str, tags: dict[str, str]) -> dict[str, str]:
     if kind == "mpegts":
         return {"mpegts_copyts": "1"}  # else all times are moved by 1.4 s
-    if kind in ("mp4", "mov") and not tags.keys() <= MOV_TAGS:
-        return {"movflags": "+use_metadata_tags"}
-    return {}
-
-
-def _fresh(tags: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if key not in STALE_TAGS}
+    return tag_options(kind, tags)
 
 
 def _display_matrix(frame: VideoFrame) -> list[int] | None:

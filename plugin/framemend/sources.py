@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import io
 import shlex
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -14,13 +15,16 @@ from typing import TYPE_CHECKING, Self
 
 from framemend_filters.errors import InputError, InputNotFound
 
-from .frames import tabled
+from .fields import check_fields
+from .frames import plane_format, tabled
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.container import InputContainer
     from av.stream import Stream
     from av.video.stream import VideoStream
+
+    from .planes import PlaneFormat
 
 TIMES_IN_DECODING_ORDER = frozenset({"avi"})
 """Containers that number frames as they are decoded: where frames are reordered, a frame bears the time of another."""
@@ -69,22 +73,36 @@ class VideoSource:
     given_pix_fmt: what the decoder gave, before it was brought into a format that frames.py knows.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        """Raises InputNotFound, and InputError where there is no video in it or nothing decodes."""
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        fields: bool = False,
+        stream: io.RawIOBase | None = None,
+        kind: str | None = None,
+        options: dict[str, str] | None = None,
+    ) -> None:
+        """fields: take interlaced frames too, as two fields each; stream: read from there, `path` is its name in messages;
+        kind: ffmpeg's name of the container, options: of its demuxer, None for those found out and the usual ones.
+
+        Raises InputNotFound, and InputError where there is no video in it or nothing decodes.
+        """
         import av
         from av.error import FFmpegError
 
-        self.path = Path(path)
+        self.path, self.fields = Path(path), fields
         self.losses = Losses()
         self.passing: deque[Packet] = deque()
         self._discarded = 0
         self._ends: dict[int, Fraction] = {}
-        if not self.path.exists():
+        if stream is None and kind is None and not self.path.exists():
             raise InputNotFound(f"no such file: {path}")
-        if self.path.is_dir():
+        if stream is None and self.path.is_dir():
             raise InputError(f"{path} is a folder; give a video file or a picture")
         try:
-            self.container: InputContainer = av.open(str(path))
+            self.container: InputContainer = av.open(
+                stream or location(self.path), "r", format=kind, container_options=options or {}
+            )
         except FFmpegError as error:
             raise InputError(f"{path} is not a video that can be read: {error.strerror}") from error
         try:
@@ -136,6 +154,13 @@ class VideoSource:
         """Width over height of a sample, from the container, else from the video itself; None: not said."""
         return sample_aspect_ratio(self.video)
 
+    def plane_format(self, frame: VideoFrame) -> PlaneFormat:
+        """How the samples of one of its frames are to be read. Raises InputError where it cannot be two fields but should."""
+        fmt = replace(plane_format(frame), interlaced=self.fields)
+        if self.fields:
+            check_fields(frame.height, fmt)
+        return fmt
+
     def frames(self) -> Iterator[VideoFrame]:
         """Every frame that decodes, once, in order of presentation, in a format of frames.LAYOUTS. Fills `passing` and `losses` on the way.
 
@@ -180,11 +205,11 @@ class VideoSource:
         return max(0, round((Fraction(self.container.duration, 10**6) - max(self._ends.values())) * self.rate))
 
     def _prepared(self, frame: VideoFrame, number: int) -> VideoFrame:
-        if frame.interlaced_frame:
+        if frame.interlaced_frame and not self.fields:
             name = shlex.quote(str(self.path))
             raise InputError(
-                f"{self.path} is interlaced (frame {number}); deinterlace it first: "
-                f"ffmpeg -i {name} -map 0 -vf bwdif=mode=send_frame -c:v ffv1 -c:a copy deinterlaced.mkv"
+                f"{self.path} is interlaced (frame {number}); --fields repairs its fields and leaves it interlaced, or "
+                f"deinterlace it first: ffmpeg -i {name} -map 0 -vf bwdif=mode=send_frame -c copy -c:v ffv1 deinterlaced.mkv"
             )
         if _shape(frame) != self._shape:
             raise InputError(
@@ -228,6 +253,8 @@ class VideoSource:
                 yield from packet.decode()
             except FFmpegError:
                 self.losses.packets += 1
+            except ValueError as error:  # what PyAV says of a codec that is none of ffmpeg's
+                raise InputError(f"{self.path}: there is no decoder for its video") from error
 
     def _note(self, packet: Packet) -> None:
         if packet.pts is not None and packet.time_base:
@@ -249,6 +276,11 @@ class VideoSource:
             last = av.Packet()
             last.stream = self.video
             yield last
+
+
+def location(path: Path) -> str:
+    """The path as ffmpeg takes it: names such as `a:b.mkv` or `-` are files too and no protocols."""
+    return f"file:{path}"
 
 
 def _in_order_of_time(frames: Generator[VideoFrame]) -> Generator[VideoFrame]:

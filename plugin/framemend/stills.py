@@ -1,14 +1,18 @@
-"""Repairs a single picture: PNG, JPEG, TIFF, WebP, BMP; 8 and 16 bits, grey, colour, with alpha; metadata kept."""
+"""Repairs a single picture: PNG, JPEG, TIFF, WebP, BMP, OpenEXR; 8 and 16 bits and floats, grey, colour, with alpha."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from framemend_filters.errors import InputError, InputNotFound, OutputError
+
+from .exr import coded, linear, read_exr, write_exr
+from .planes import PlaneFormat
+from .streams import repair_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,16 +21,18 @@ if TYPE_CHECKING:
 
     from .masks import MaskSource
 
-STILL_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
+STILL_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".exr"})
 SIXTEEN_BITS = frozenset({".png", ".tif", ".tiff"})
-WITH_ALPHA = frozenset({".png", ".tif", ".tiff", ".webp"})
+WITH_ALPHA = frozenset({".png", ".tif", ".tiff", ".webp", ".exr"})
 WITH_METADATA = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 LOSSLESS_WEBP = 101
 JPEG_QUALITY = 97
 
 
 def read_still(path: Path) -> tuple[NDArray, list]:
-    """A picture as it is stored, H W or H W C (blue first), uint8 or uint16, and its metadata for `write_still`.
+    """A picture as it is stored, H W or H W C (blue first), and its metadata for `write_still`.
+
+    uint8, uint16, or float32 (linear light, from OpenEXR).
 
     Raises InputNotFound and InputError.
     """
@@ -34,6 +40,8 @@ def read_still(path: Path) -> tuple[NDArray, list]:
 
     if not path.exists():
         raise InputNotFound(f"no such file: {path}")
+    if path.suffix.lower() == ".exr":
+        return read_exr(path), [(), ()]
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -56,17 +64,30 @@ def read_still(path: Path) -> tuple[NDArray, list]:
 
 def repair_still(picture: NDArray, repairer: Repairer, masks: MaskSource | None) -> NDArray:
     """The repaired picture, same shape and dtype; alpha is passed through."""
-    from .planes import PlaneFormat, add_residual, to_rgb
-
-    colours, alpha = _split(picture)
-    bits = 8 * picture.dtype.itemsize
-    fmt = PlaneFormat(family="gray" if len(colours) == 1 else "rgb", bits=bits, full_range=True)
     mask = masks.mask_for(0, 0.0) if masks is not None else None
-    (repair,) = repairer.repair_stream([(to_rgb(colours, fmt), mask)])
-    repaired = add_residual(colours, fmt, repair)
-    if len(repaired) == 1 and alpha is None:
-        return repaired[0]
-    return np.dstack([*repaired[::-1], *([] if alpha is None else [alpha])])
+    ((_, planes, _),) = repair_frames(repairer, [picture], planes_of_still, lambda *_: mask)
+    return with_planes(picture, planes)
+
+
+def planes_of_still(picture: NDArray) -> tuple[list[NDArray], PlaneFormat]:
+    """The colours of a picture as planes.py takes them: R G B or grey, gamma-coded."""
+    colours, _ = _split(picture)
+    family = "gray" if len(colours) == 1 else "rgb"
+    bits = 8 * picture.dtype.itemsize
+    if picture.dtype == np.float32:
+        return [coded(c) for c in colours], PlaneFormat(family=family, sample="float", bits=bits)
+    return colours, PlaneFormat(family=family, bits=bits, full_range=True)
+
+
+def with_planes(picture: NDArray, planes: Sequence[NDArray]) -> NDArray:
+    """The picture with other colours, given as `planes_of_still` gives them. Samples that did not change stay bit-exact."""
+    colours, alpha = _split(picture)
+    if picture.dtype == np.float32:
+        before = [coded(c) for c in colours]
+        planes = [np.where(p == b, c, linear(p)) for p, b, c in zip(planes, before, colours, strict=True)]
+    if len(planes) == 1 and alpha is None:
+        return planes[0]
+    return np.dstack([*planes[::-1], *([] if alpha is None else [alpha])])
 
 
 def write_still(path: Path, picture: NDArray, metadata: list, shown_as: Path, note: Callable[[str], None]) -> None:
@@ -74,6 +95,12 @@ def write_still(path: Path, picture: NDArray, metadata: list, shown_as: Path, no
     import cv2
 
     suffix = path.suffix.lower()
+    if suffix == ".exr":
+        write_exr(path, _light(picture), shown_as)
+        return
+    if picture.dtype == np.float32:
+        note(f"{suffix[1:]} holds no floats; linear light becomes gamma-coded, 16 bits, from 0 to 1")
+        picture = np.rint(np.clip(coded(picture), 0, 1) * 65535).astype(np.uint16)
     if picture.dtype == np.uint16 and suffix not in SIXTEEN_BITS:
         note(f"{suffix[1:]} holds 8 bits; the picture's 16 are rounded (png and tiff keep them)")
         picture = ((picture.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
@@ -106,6 +133,13 @@ def write_still(path: Path, picture: NDArray, metadata: list, shown_as: Path, no
         path.write_bytes(np.asarray(data).tobytes())
     except OSError as error:
         raise OutputError(f"cannot write {shown_as}: {error.strerror}") from error
+
+
+def _light(picture: NDArray) -> NDArray[np.float32]:
+    """Linear light of a picture of integers, which are gamma-coded; floats are that already."""
+    if picture.dtype == np.float32:
+        return picture
+    return linear(picture.astype(np.float32) / np.iinfo(picture.dtype).max)
 
 
 def _split(picture: NDArray) -> tuple[list[NDArray], NDArray | None]:

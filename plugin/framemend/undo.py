@@ -17,6 +17,7 @@ import numpy as np
 from framemend_filters.errors import InputError, SettingError
 
 from .archive.ranges import add_range_options, ranges_from
+from .encode_options import EncodeSettings
 from .files import check_paths
 from .masks import Rect, parse_rect
 
@@ -65,16 +66,14 @@ def run(args: argparse.Namespace) -> int:
     for given in (args.input, args.repaired):
         check_paths(given, args.output, overwrite=args.overwrite)
     with (
-        VideoSource(args.input) as before,
-        VideoSource(args.repaired) as after,
+        VideoSource(args.input, fields=True) as before,
+        VideoSource(args.repaired, fields=True) as after,
         finished_file(args.output) as temporary,
     ):
         target = VideoTarget(
             temporary,
             after,
-            codec=args.codec,
-            crf=args.crf,
-            preset=args.preset,
+            settings=EncodeSettings(codec=args.codec, crf=args.crf, preset=args.preset),
             shown_as=args.output,
             note=_quiet if args.quiet else _note,
         )

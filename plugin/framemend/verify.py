@@ -80,7 +80,7 @@ def frame_pairs(source: Path, output: Path) -> Iterator[tuple[VideoFrame, VideoF
     """The frames of both files side by side. Raises VerificationError where one ends earlier."""
     from .sources import VideoSource
 
-    with VideoSource(source) as before, VideoSource(output) as after:
+    with VideoSource(source, fields=True) as before, VideoSource(output, fields=True) as after:
         start, tick = _start(before), max(before.time_base, after.time_base)
         first = _start(after)
         for index, (old, new) in enumerate(itertools.zip_longest(before.frames(), after.frames())):

@@ -66,15 +66,19 @@ class Frame:
     line: bytes = b"FRAME"
 
 
-def parse_header(line: bytes) -> Header:
-    """Read a header line (without newline). Raises InputError where it is malformed or its video cannot be repaired."""
-    magic, *fields = line.split(b" ")
+def parse_header(line: bytes, *, fields: bool = False) -> Header:
+    """Read a header line (without newline); fields: interlaced video is welcome.
+
+    Raises InputError where it is malformed or its video cannot be repaired.
+    """
+    magic, *words = line.split(b" ")
     if magic != MAGIC:
         raise InputError(
-            f"stdin is not YUV4MPEG2 but begins with {_shown(line)}; use ffmpeg -f yuv4mpegpipe or vspipe -c y4m"
+            f"stdin is not YUV4MPEG2 but begins with {_shown(line)}; use ffmpeg -f yuv4mpegpipe or vspipe -c y4m, "
+            "or say with -f what it is"
         )
     tags: dict[str, str] = {}
-    for field in filter(None, fields):
+    for field in filter(None, words):
         if not field.isascii():
             raise InputError(f"malformed y4m header: tag {_shown(field)} is not ASCII; header was {_shown(line)}")
         text = field.decode()
@@ -84,7 +88,7 @@ def parse_header(line: bytes) -> Header:
             name, value = text[0], text[1:]
         tags[name] = value
     width, height = (_edge(tags, name, line) for name in "WH")
-    _check_progressive(tags.get("I", "p"))
+    _check_interlacing(tags.get("I", "p"), fields)
     family, bits, subsampling, siting = _colour_space(tags)
     header = Header(
         line=line,
@@ -113,15 +117,16 @@ def parse_header(line: bytes) -> Header:
 class Reader:
     """The frames of a stream, one at a time; nothing is read ahead."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        """Reads the header line. Raises InputError where there is none, or none that can be used."""
+    def __init__(self, stream: BinaryIO, *, fields: bool = False) -> None:
+        """Reads the header line; fields: interlaced video is welcome. Raises InputError where there is no header, or none
+        that can be used."""
         self._stream = stream
         line = stream.readline(LONGEST_LINE)
         if not line:
             raise InputError("stdin is empty; pipe YUV4MPEG2 in: ffmpeg -i INPUT -f yuv4mpegpipe - | framemend pipe")
         if line.startswith(MAGIC) and not line.endswith(b"\n"):
             raise InputError(f"malformed y4m header: no end of line in its {len(line)} bytes: {_shown(line)}")
-        self.header = parse_header(line.removesuffix(b"\n"))
+        self.header = parse_header(line.removesuffix(b"\n"), fields=fields)
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames in order; InputError at one that is cut short or does not begin as it should."""
@@ -140,12 +145,9 @@ class Reader:
 
     def _samples(self, number: int) -> NDArray:
         samples = np.empty(self.header.frame_bytes, np.uint8)
-        view, found = memoryview(samples), 0
-        while found < len(view):
-            count = self._stream.readinto(view[found:])  # pyright: ignore[reportAttributeAccessIssue]
-            if not count:
-                raise self._cut_short(number, found)
-            found += count
+        found = read_into(self._stream, samples)
+        if found < len(samples):
+            raise self._cut_short(number, found)
         return samples.view(self.header.dtype)
 
     def _cut_short(self, number: int, found: int) -> InputError:
@@ -165,22 +167,36 @@ class Writer:
         """
         self._stream = stream
         self._dtype = header.dtype
-        self._put(header.line + b"\n")
+        put(stream, header.line + b"\n")
 
-    def write(self, frame: Frame) -> None:
-        self._put(frame.line + b"\n")
-        for plane in frame.planes:
-            self._put(np.ascontiguousarray(plane, self._dtype).data.cast("B"))
+    def write(self, frame: Frame, planes: Sequence[Plane] | None = None) -> None:
+        """The frame; `planes` in place of its own, where given."""
+        put(self._stream, frame.line + b"\n")
+        for plane in frame.planes if planes is None else planes:
+            put(self._stream, np.ascontiguousarray(plane, self._dtype).data.cast("B"))
 
-    def _put(self, data: bytes | memoryview) -> None:
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[self._stream.write(view) :]
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise OutputError(f"stdout cannot be written: {error.strerror}") from error
+
+def read_into(stream: BinaryIO, samples: NDArray[np.uint8]) -> int:
+    """Fill `samples` from a stream that may give less at a time; bytes found, fewer only where the stream ended."""
+    view, found = memoryview(samples), 0
+    while found < len(view):
+        count = stream.readinto(view[found:])  # pyright: ignore[reportAttributeAccessIssue]
+        if not count:
+            break
+        found += count
+    return found
+
+
+def put(stream: BinaryIO, data: bytes | memoryview) -> None:
+    """Write all of `data`. Raises BrokenPipeError where the reader is gone, else OutputError."""
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[stream.write(view) :]
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"stdout cannot be written: {error.strerror}") from error
 
 
 def _split(samples: NDArray, shapes: Sequence[tuple[int, int]]) -> list[Plane]:
@@ -200,12 +216,14 @@ def _edge(tags: dict[str, str], name: str, line: bytes) -> int:
     return int(value)
 
 
-def _check_progressive(interlacing: str) -> None:
+def _check_interlacing(interlacing: str, fields: bool) -> None:
     kinds = {"t": "top field first", "b": "bottom field first", "m": "mixed, frame by frame"}
-    if interlacing in kinds:
+    if interlacing in kinds and not fields:
         kind = f"I{interlacing}: {kinds[interlacing]}"
-        raise InputError(f"stdin is interlaced ({kind}); deinterlace first: {DEINTERLACE}")
-    if interlacing not in ("p", "?", ""):
+        raise InputError(
+            f"stdin is interlaced ({kind}); --fields repairs its fields and leaves it so, or deinterlace it: {DEINTERLACE}"
+        )
+    if interlacing not in kinds and interlacing not in ("p", "?", ""):
         raise InputError(f"malformed y4m header: interlacing is {_shown(interlacing.encode())}; use Ip")
 
 

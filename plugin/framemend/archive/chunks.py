@@ -76,13 +76,13 @@ class ChunkRepairer:
         return touches and self._in_range(index, self._feed.seconds(index))
 
     def _laid_on(self, index: int, repair: FrameRepair | None) -> RepairedFrame:
-        from ..frames import plane_format, views
+        from ..frames import views
         from ..planes import add_residual
 
         frame = self._feed.frame(index)
         if repair is None:
             return RepairedFrame(index, frame, None, None)
         given = views(frame)
-        planes = add_residual(given, plane_format(frame), repair)
+        planes = add_residual(given, self._feed.plane_format(frame), repair)
         record = record_frame(index, frame.pts, given, planes, repair) if self._recorded else None
         return RepairedFrame(index, frame, planes, record, repair.generated)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..masks import MaskSource
+    from ..planes import PlaneFormat
 
 
 class FrameSource(Protocol):
@@ -24,6 +25,10 @@ class FrameSource(Protocol):
         """Seconds of one tick of the frames' pts."""
         ...
 
+    def plane_format(self, frame: VideoFrame) -> PlaneFormat:
+        """How the samples of one of its frames are to be read."""
+        ...
+
     def frames(self) -> Iterator[VideoFrame]:
         """Every frame once, in order of presentation."""
         ...
@@ -32,11 +37,12 @@ class FrameSource(Protocol):
 class Feed:
     """The frames of one clip, each with its mask.
 
-    num_frames: length of the clip, None until its end has been read.
+    num_frames: length of the clip, None until its end has been read; plane_format: how a frame's samples are to be read.
     """
 
     def __init__(self, source: FrameSource, masks: MaskSource | None) -> None:
         self.num_frames: int | None = None
+        self.plane_format = source.plane_format
         self._frames = source.frames()
         self._masks = masks
         self._time_base = source.time_base
@@ -93,11 +99,11 @@ class Feed:
         if index not in self._pictures:
             from framemend_filters.engine.repairer import hold
 
-            from ..frames import plane_format, views
+            from ..frames import views
             from ..planes import to_rgb
 
             frame = self._kept[index]
-            self._pictures[index] = hold(to_rgb(views(frame), plane_format(frame)))
+            self._pictures[index] = hold(to_rgb(views(frame), self.plane_format(frame)))
         return self._pictures[index]
 
     def pictures(self, indices: range) -> Mapping[int, NDArray[np.floating]]:

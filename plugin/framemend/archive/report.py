@@ -220,7 +220,7 @@ def _compared(
     from ..frames import build_frame, views
     from ..sources import VideoSource
 
-    with VideoSource(source) as before, VideoSource(output) as after:
+    with VideoSource(source, fields=True) as before, VideoSource(output, fields=True) as after:
         made = after.frames()
         for given, planes, record in _repaired(before, store):
             decoded = next(made, None)

@@ -14,6 +14,7 @@ from framemend_filters.errors import InputError, OutputError
 
 from ..frames import build_frame, views
 from ..remux import VideoTarget
+from ..sequences import is_sequence
 from .gops import Gop, Unusable, read_gops, usable_kind
 from .matching import Match, find_match, make_encoder
 from .ranges import ranges_from
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from framemend_filters.engine import Repairer
 
     from ..masks import MaskSource
+    from ..planes import PlaneFormat
     from ..sources import VideoSource
     from .chunks import RepairedFrame
     from .work import Note
@@ -60,8 +62,11 @@ def plan_smart(
     masks: of their own, they are read to the end here.
     """
     try:
-        if args.codec is not None:
-            raise Unusable("--codec asks for an encoder")
+        asked = [name for name in ("codec", "profile", "pix_fmt", "encoder_opt") if getattr(args, name)]
+        if asked:
+            raise Unusable(f"--{asked[0].replace('_', '-')} asks for an encoding of its own")
+        if is_sequence(args.input):
+            raise Unusable("pictures have no groups")
         if source.first.interlaced_frame:
             raise Unusable("it is interlaced")
         usable_kind(source, args.output)
@@ -111,6 +116,10 @@ class SmartSource:
         self.time_base: Fraction = source.time_base
         self.passing: deque[tuple[Packet, int | None]] = deque()
         """Packets in the order of the file; those of the video with the number of their group."""
+
+    def plane_format(self, frame: VideoFrame) -> PlaneFormat:
+        """How the samples of a frame are to be read."""
+        return self._source.plane_format(frame)
 
     def frames(self) -> Iterator[VideoFrame]:
         """Every frame in order: decoded, or PassedOver. Raises InputError where a group does not decode to its frames."""

@@ -31,7 +31,8 @@ KEEP_FROM = 240
 """Clips with more frames than this are kept segment by segment without being told to."""
 
 _BESIDE_THE_POINT = frozenset(
-    ["inputs", "input", "output", "overwrite", "codec", "crf", "preset", "quiet", "debug", "resume", "restart", "keep"]
+    ["inputs", "input", "output", "overwrite", "codec", "profile", "crf", "preset", "pix_fmt", "encoder_opt"]
+    + ["quiet", "debug", "resume", "restart", "keep"]
     + ["workers", "distributed", "report", "json", "smart", "to"]
 )
 """Options that do not change what is written for a frame; a run may be resumed with others."""
@@ -208,12 +209,10 @@ class SegmentMaker:
 
     def __init__(self, args: argparse.Namespace) -> None:
         """args: of `framemend repair`."""
-        from framemend_filters.engine import Repairer
-
-        from ..options import has_masks, settings_from
+        from ..options import repairer_from, settings_from
 
         self._args = args
-        self._repairer = Repairer(settings_from(args), masked=has_masks(args))
+        self._repairer = repairer_from(args, settings_from(args))
         self._chunks = segment_frames(args, self._repairer) // self._repairer.chunk_frames
         self._source: VideoSource | None = None
         self._next = 0
@@ -241,10 +240,10 @@ class SegmentMaker:
 
     def _open(self) -> VideoSource:
         from ..masks import open_masks
-        from ..sources import VideoSource
+        from ..sequences import open_video
 
         self.close()
-        source = self._source = VideoSource(self._args.input)
+        source = self._source = open_video(self._args)
         masks = open_masks(self._args, source.first.width, source.first.height)
         self._chunk_repairer = ChunkRepairer(
             Feed(source, masks), self._repairer, ranges_from(self._args).covers, recorded=True
@@ -267,7 +266,7 @@ def describe_job(args: argparse.Namespace) -> dict[str, Any]:
     chosen = {key: value for key, value in vars(args).items() if key not in _BESIDE_THE_POINT}
     return {
         "framemend": __version__,
-        "input": fingerprint(args.input),
+        "input": _input_mark(args.input),
         "model hash": hash_model(args.model),
         "mask files": _mask_files(args.mask),
         **{
@@ -296,6 +295,16 @@ def fingerprint(path: Path) -> str:
             file.seek(start)
             digest.update(file.read(_SAMPLE))
     return digest.hexdigest()
+
+
+def _input_mark(path: Path) -> str:
+    """Of a file, or of all pictures of a sequence."""
+    from ..sequences import is_sequence, numbered, numbers_of
+
+    if not is_sequence(path):
+        return fingerprint(path)
+    marks = [fingerprint(numbered(path, number)) for number in numbers_of(path)]
+    return hashlib.sha256("".join(marks).encode()).hexdigest()
 
 
 _SAMPLE = 1 << 20

@@ -220,12 +220,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run framemend on damaged files.")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first mutant")
+    parser.add_argument("--model", default="fast", help="only its configuration is read")
     arguments = parser.parse_args()
     import imageio_ffmpeg
 
     wrong = 0
     ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
-    for line in failures(arguments.count, "fast", ffmpeg, first=arguments.first, watch=True):
+    for line in failures(arguments.count, arguments.model, ffmpeg, first=arguments.first, watch=True):
         print(line, flush=True)
         wrong += 1
     print(f"{arguments.count} mutants, {wrong} not taken as they should be")

@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from shell import standard_streams
 
 from framemend.cli import main
 from framemend.planes import add_residual, to_rgb
@@ -51,20 +51,6 @@ def produce(pix_fmt="yuv420p", size=(WIDTH, HEIGHT), frames=FRAMES, *options: st
 
 def made(*arguments, **settings) -> bytes:
     return subprocess.run(produce(*arguments, **settings), capture_output=True, check=True).stdout
-
-
-@contextmanager
-def standard_streams(source: io.BufferedIOBase, target: io.BufferedIOBase) -> Iterator[None]:
-    """sys.stdin and sys.stdout over real files or pipes, as a shell would have them; closed at the end."""
-    before = sys.stdin, sys.stdout
-    sys.stdin, sys.stdout = io.TextIOWrapper(source), io.TextIOWrapper(target)  # pyright: ignore[reportArgumentType]
-    try:
-        yield
-    finally:
-        streams = sys.stdin, sys.stdout
-        sys.stdin, sys.stdout = before
-        for stream in streams:
-            stream.close()
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 # Everything a person does here is one of these. Each sets up what it needs: a Python >= 3.12, .venv, the package.
-.PHONY: help demo test check build evaluate bench-quality set-up clean
+.PHONY: help demo test check build evaluate fuzz bench-quality set-up clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,7 @@ help:
 	@echo "make test       lint, type check and tests"
 	@echo "make check      lint and type check alone"
 	@echo "make build      wheel and source archive in dist/"
+	@echo "make fuzz       run framemend on 2,000 damaged files"
 	@echo "make evaluate   PSNR and SSIM of every task on the clips in DATA=$(DATA)"
 	@echo "make bench-quality  the same beside hand-made filters, into examples/results.md; goes on where it was stopped"
 
@@ -26,6 +27,9 @@ check: set-up
 
 build: set-up
 	@$(BIN)/python -m hatchling build
+
+fuzz: set-up
+	@PYTHONPATH=plugin:filters $(BIN)/python tests/fuzzing.py --count 2000
 
 evaluate: set-up
 	@$(BIN)/framemend evaluate --data "$(DATA)" --json "$(JSON)"

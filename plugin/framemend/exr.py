@@ -29,7 +29,7 @@ def read_exr(path: Path) -> NDArray[np.float32]:
         raise InputError(f"{path} is not an OpenEXR picture that can be read") from error
     if frame.format.name not in FORMATS.values():
         raise InputError(f"{path} has {frame.format.name} samples; gray and colour in floats can be repaired")
-    picture = frame.to_ndarray()
+    picture = np.asarray(frame.to_ndarray(), np.float32)
     return picture if picture.ndim == 2 else picture[..., [2, 1, 0, 3][: picture.shape[2]]]
 
 

@@ -84,7 +84,10 @@ def with_planes(picture: NDArray, planes: Sequence[NDArray]) -> NDArray:
     colours, alpha = _split(picture)
     if picture.dtype == np.float32:
         before = [coded(c) for c in colours]
-        planes = [np.where(p == b, c, linear(p)) for p, b, c in zip(planes, before, colours, strict=True)]
+        planes = [
+            np.where(p == b, c, linear(np.asarray(p, np.float32)))
+            for p, b, c in zip(planes, before, colours, strict=True)
+        ]
     if len(planes) == 1 and alpha is None:
         return planes[0]
     return np.dstack([*planes[::-1], *([] if alpha is None else [alpha])])
@@ -139,7 +142,7 @@ def _light(picture: NDArray) -> NDArray[np.float32]:
     """Linear light of a picture of integers, which are gamma-coded; floats are that already."""
     if picture.dtype == np.float32:
         return picture
-    return linear(picture.astype(np.float32) / np.iinfo(picture.dtype).max)
+    return linear(np.asarray(picture / np.iinfo(picture.dtype).max, np.float32))
 
 
 def _split(picture: NDArray) -> tuple[list[NDArray], NDArray | None]:

@@ -29,7 +29,7 @@ def stream_of(path) -> tuple[str, str, list[bool]]:
     ("profile", "pix_fmt", "suffix", "codec", "expected"),
     [
         ("prores", "yuv420p10le", ".mov", "prores", "yuv422p10le"),
-        ("prores", "yuv444p12le", ".mov", "prores", "yuv444p10le"),
+        ("prores", "yuv444p12le", ".mov", "prores", "yuv444p12le"),
         ("dnxhr", "yuv422p10le", ".mxf", "dnxhd", "yuv422p10le"),
         ("ffv1", "yuv444p16le", ".mkv", "ffv1", "yuv444p16le"),
         ("h264", "yuv422p10le", ".mp4", "h264", "yuv422p10le"),

@@ -7,7 +7,7 @@ import pytest
 from survival import make_interlaced
 
 from framemend.fields import FieldRepairer, add_field_residual, fields_to_rgb
-from framemend.frames import field_order, views
+from framemend.frames import field_order, plane_format, views
 from framemend.planes import PlaneFormat, add_residual, to_rgb
 from framemend_filters.engine import Repairer, RepairSettings
 
@@ -30,7 +30,7 @@ def test_each_field_is_repaired_as_if_it_were_a_clip(tmp_path, ffmpeg, decode, r
     given, made = make_interlaced(tmp_path, "mkv", ffmpeg, "tff"), tmp_path / "out.mkv"
     status, _, err = repair(given, made, "--fields", "--codec", "ffv1")
     assert status == 0, err
-    fmt = PlaneFormat(family="yuv", bits=8, subsampling_w=1, subsampling_h=1, matrix="bt601")
+    fmt = plane_format(decode(given)[0])
     frames = [[v.copy() for v in views(f)] for f in decode(given)]
     settings = RepairSettings(model=tiny_model, device="cpu")
     results = [[v.copy() for v in views(f)] for f in decode(made)]

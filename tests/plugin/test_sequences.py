@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from framemend.exr import read_exr, write_exr
 from framemend.sequences import numbered
 
 
-def pictures(pattern: Path, count: int = 5, first: int = 7, depth=np.uint16) -> list[np.ndarray]:
+def pictures(pattern: Path, count: int = 5, first: int = 7, depth: Any = np.uint16) -> list[np.ndarray]:
     pattern.parent.mkdir(exist_ok=True)
     rng = np.random.default_rng(1)
     made = [rng.integers(0, np.iinfo(depth).max, (32, 48, 3), depth, endpoint=True) for _ in range(count)]

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -196,7 +197,7 @@ class Segment:
             self.count: int = contents["count"]
             self.records = [FrameRecord(**record) if record else None for record in contents["records"]]
             broken = self._zip.testzip()
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise OutputError(f"{path} is damaged ({error}); delete it and run again with --resume") from error
         if broken is not None or len(self.records) != self.count:
             self.close()

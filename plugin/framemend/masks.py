@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".pgm"})
+PNG = b"\x89PNG\r\n\x1a\n"
+LARGEST_MASK = 1 << 28
+"""Samples; a PNG of zeros with more packs into a few kilobytes, and would fill the memory."""
 LOSSY_SLACK = 8
 """A lossy mask (JPEG, video) is never quite black or white: this near to either end counts as the end."""
 
@@ -202,9 +206,11 @@ class _Video:
         import av
         from av.error import FFmpegError
 
+        from .sources import location
+
         self._path = path
         try:
-            container = av.open(str(path))
+            container = av.open(location(path))
         except FFmpegError as error:
             raise InputError(f"mask {path} is neither a picture nor a video: {error.strerror}") from error
         if not container.streams.video:
@@ -241,7 +247,12 @@ def _read_picture(path: Path) -> NDArray[np.uint8]:
     import cv2
 
     try:
-        picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+        data = np.fromfile(path, np.uint8)
+        if bytes(data[:8]) == PNG and len(data) > 24:
+            width, height = struct.unpack(">II", bytes(data[16:24]))
+            if width * height > LARGEST_MASK:
+                raise InputError(f"mask {path} says it is {width}x{height}; masks are as large as the picture")
+        picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
     except (OSError, cv2.error) as error:
         raise InputError(f"mask {path} cannot be read: {error}") from error
     if picture is None:

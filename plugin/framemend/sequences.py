@@ -22,7 +22,7 @@ from framemend_filters.errors import InputError, InputNotFound, OutputError, Set
 from .archive.batch import Counted
 from .masks import open_masks
 from .progress import Progress
-from .stills import planes_of_still, read_still, with_planes, write_still
+from .stills import STILL_SUFFIXES, planes_of_still, read_still, with_planes, write_still
 from .streams import repair_frames
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ USUAL_RATE = Fraction(25)
 
 
 def is_sequence(path: Path) -> bool:
-    """Whether the name is a pattern and not a file that happens to be called so."""
-    return bool(NUMBER.search(path.name)) and not path.exists()
+    """Whether the name is a pattern of pictures and not a file that happens to be called so."""
+    return path.suffix.lower() in STILL_SUFFIXES and bool(NUMBER.search(path.name)) and not path.exists()
 
 
 def numbers_of(pattern: Path) -> list[int]:

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from .encode_options import EncodeSettings
@@ -25,6 +29,17 @@ AT_ONCE = {"flush_packets": "1"}
 
 def repair_nut(args: argparse.Namespace, repairer: Repairer, output: BinaryIO) -> None:
     """Repair stdin to `output`. Raises InputError, OutputError, and BrokenPipeError where the reader is gone."""
+    reading, writing = _Reading(sys.stdin.buffer), _Writing(output)
+    try:
+        with _signals_end(reading, writing):
+            _repair(args, repairer, reading, writing)
+    except Exception:
+        reading.check()  # what ended the work, where an error is but what came of it
+        writing.check()
+        raise
+
+
+def _repair(args: argparse.Namespace, repairer: Repairer, reading: _Reading, writing: _Writing) -> None:
     from .remux import VideoTarget
     from .sources import VideoSource
     from .streams import repaired_video
@@ -33,7 +48,6 @@ def repair_nut(args: argparse.Namespace, repairer: Repairer, output: BinaryIO) -
         if not args.quiet:
             print(f"framemend: {text}", file=sys.stderr)
 
-    reading, writing = _Reading(sys.stdin.buffer), _Writing(output)
     source = VideoSource("stdin", fields=args.fields, stream=reading, kind="nut", options=PROBING)
     with source:
         masks = open_masks(args, source.first.width, source.first.height)
@@ -78,6 +92,36 @@ class _End(io.RawIOBase):
     def check(self) -> None:
         if self._raised is not None:
             raise self._raised
+
+    def stop(self, error: BaseException) -> None:
+        """End a read or a write that is waiting, now or later: from here on this end leads nowhere."""
+        self._raised = error
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+
+
+@contextmanager
+def _signals_end(*ends: _End) -> Iterator[None]:
+    """Meanwhile SIGINT and SIGTERM stop the ends of the pipe instead of raising where ffmpeg would swallow it."""
+    before = {}
+
+    def handler(signum: int, frame: object) -> None:
+        try:
+            before[signum](signum, frame)
+        except BaseException as error:  # noqa: BLE001  raised again by `check`
+            for end in ends:
+                end.stop(error)
+
+    with suppress(ValueError):  # not the main thread: whoever called looks after signals
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(signal.getsignal(number)):
+                before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, usual in before.items():
+            signal.signal(number, usual)
 
 
 class _Reading(_End):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import io
 import os
+import signal
 import subprocess
+import sys
+import termios
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +28,7 @@ from framemend_filters.errors import SettingError
 
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
 FFMPEG = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error"]
+ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 64, 48
 PICTURE = f"testsrc2=s={WIDTH}x{HEIGHT}:r=25:d=0.48,noise=alls=20:all_seed=3:allf=t"
 RAW_FORMATS = ["yuv420p", "nv12", "yuv422p10le", "gbrp", "rgb24", "bgra", "gray", "gray16le", "yuva420p", "rgb48le"]
@@ -190,3 +198,30 @@ def test_a_reader_of_nut_that_goes_away_is_no_error(tiny_model, tmp_path, capfd)
     with standard_streams((tmp_path / "in.nut").open("rb"), os.fdopen(write, "wb")):
         assert main(["pipe", "-f", "nut", "--model", tiny_model, "--strength", "0", "--quiet"]) == 0
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_pipe_of_nut_that_waits_for_its_first_frame(tiny_model):
+    paths = os.pathsep.join(str(ROOT / folder) for folder in ("plugin", "filters"))
+    command = [sys.executable, "-m", "framemend", "pipe", "-f", "nut", "--model", tiny_model, "--quiet"]
+    ends = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=os.environ | {"PYTHONPATH": paths}, stdin=ends, stdout=ends, stderr=ends
+    ) as running:
+        assert running.stdin and running.stderr
+        running.stdin.write(nut()[: WIDTH * HEIGHT])
+        running.stdin.flush()
+        while not _is_waiting(running.pid):
+            assert running.poll() is None
+            time.sleep(0.1)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 130
+        assert running.stderr.read() == b"framemend: interrupted\n"
+
+
+def _is_waiting(pid: int) -> bool:
+    """Whether a process has read all that was written to its stdin and has PyAV loaded."""
+    left = array.array("i", [0])
+    with open(f"/proc/{pid}/fd/0", "rb", buffering=0) as stdin:
+        fcntl.ioctl(stdin, termios.FIONREAD, left)
+    return left[0] == 0 and "libavformat" in Path(f"/proc/{pid}/maps").read_text()

@@ -71,6 +71,29 @@ def test_noise_is_not_the_same_in_two_frames() -> None:
     assert abs(np.corrcoef(both[0].ravel(), both[1].ravel())[0, 1]) < 0.05
 
 
+def test_film_is_measured_against_the_clip_that_weaves_alike(tiny_model: Path) -> None:
+    from framemend.evaluate import measure_case
+    from framemend_filters.engine import Repairer, RepairSettings
+
+    clip = _clip(5)
+    case = make_case("film", clip, [])
+    assert case is not None and case.clean is not None and case.masks is None
+    assert not np.array_equal(case.clean[1:], clip.frames[1:])
+    (row,) = measure_case(
+        "film", clip, case, Repairer(RepairSettings(model=str(tiny_model), device="cpu"), masked=False)
+    )
+    assert row.figures["input"].psnr == pytest.approx(measure(case.given, case.clean).psnr)
+
+
+@pytest.mark.parametrize("task", ["lowlight", "hevc", "mpeg2", "twice", "defocus", "motion", "tape", "life"])
+def test_blind_tasks_damage_the_clip_and_hide_nothing(task: str) -> None:
+    clip = _clip(4)
+    one, two = make_case(task, clip, []), make_case(task, clip, [])
+    assert one is not None and two is not None and one.masks is None and one.clean is None
+    assert np.array_equal(one.given, two.given)
+    assert 10 < measure(one.given, clip.frames).psnr < 45
+
+
 def test_the_box_is_a_fifth_by_a_sixth_and_stands_still() -> None:
     case = make_case("box", _clip(4, 100, 120), [])
     assert case is not None and case.masks is not None

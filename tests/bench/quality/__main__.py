@@ -112,7 +112,11 @@ def _run(args: argparse.Namespace, methods: list[Method]) -> None:
             for name in (INPUT, CLEAN):
                 kept.add(name, shot.name, known[name])
             for method, setting, note in wanted:
-                figures = measured(method, shot, setting, motion, note)
+                try:
+                    figures = measured(method, shot, setting, motion, note)
+                except ArithmeticError as error:
+                    print(f"{task} {shot.name} {method.name} is left out: {error}", file=sys.stderr)
+                    continue
                 kept.add(method.name, shot.name, figures)
                 print(f"{task} {shot.name} {method.name}: {figures.psnr:.2f} dB, {figures.seconds:.2f} s", flush=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import resource
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ def figures_of(shot: Shot, result: Frames, motion: Motion, seconds: float, setti
 def measured(method: Method, shot: Shot, setting: float, motion: Motion, note: str = "") -> Figures:
     """Run a method and measure what it gives. The time is that of the processor, this process and its children together,
     so that a busy machine makes no difference."""
+    method.prepare(shot)
     start = _processor_seconds()
     result = method.run(shot, setting)
     seconds = (_processor_seconds() - start) / len(result)
@@ -79,15 +81,7 @@ class Kept:
     def __init__(self, task: str, frames: int, folder: Path = FOLDER) -> None:
         self.task, self.frames = task, frames
         self._path = folder / f"{task}.json"
-        self.by_method: dict[str, dict[str, Figures]] = {}
-        if self._path.is_file():
-            content = json.loads(self._path.read_text())
-            if content["frames"] == frames:
-                names = [f.name for f in dataclasses.fields(Figures)]
-                self.by_method = {
-                    method: {clip: Figures(**dict(zip(names, row, strict=True))) for clip, row in rows.items()}
-                    for method, rows in content["figures"].items()
-                }
+        self.by_method = self._read()
 
     def has(self, method: str, clip: str, setting: str) -> bool:
         """Whether this was measured with this setting."""
@@ -95,7 +89,8 @@ class Kept:
         return kept is not None and kept.setting == setting
 
     def add(self, method: str, clip: str, figures: Figures) -> None:
-        """Keep these, and write the file anew."""
+        """Keep these, beside what another process has kept meanwhile, and write the file anew."""
+        self.by_method = self._read()
         self.by_method.setdefault(method, {})[clip] = figures
         lines = [
             f"  {json.dumps(name)}: {{\n"
@@ -106,11 +101,22 @@ class Kept:
             for name, rows in self.by_method.items()
         ]
         self._path.parent.mkdir(exist_ok=True)
-        part = self._path.with_suffix(".part")
+        part = self._path.with_suffix(f".{os.getpid()}.part")
         part.write_text(
             f'{{\n "frames": {self.frames},\n "figures": {{\n' + ",\n".join(lines) + "\n }\n}\n", encoding="utf-8"
         )
         part.replace(self._path)
+
+    def _read(self) -> dict[str, dict[str, Figures]]:
+        """What is kept, if it was measured on as many frames."""
+        content = json.loads(self._path.read_text()) if self._path.is_file() else {"frames": 0}
+        if content["frames"] != self.frames:
+            return {}
+        names = [f.name for f in dataclasses.fields(Figures)]
+        return {
+            method: {clip: Figures(**dict(zip(names, row, strict=True))) for clip, row in rows.items()}
+            for method, rows in content["figures"].items()
+        }
 
 
 def _processor_seconds() -> float:

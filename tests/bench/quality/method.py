@@ -18,6 +18,7 @@ class Method:
 
     settings: the settings tried on data/val, given the level of the task: the standard deviation of what is wrong with its
     clips there, in codes; a method with nothing to set has one. says: a setting in words, for the table.
+    prepare: done before the clock starts: what a program does once, such as loading weights.
     missing: None, or one line that says why the method cannot be run here.
     """
 
@@ -28,6 +29,7 @@ class Method:
     extends: bool = False
     most: float = float("inf")
     says: Callable[[float], str] = lambda setting: ""
+    prepare: Callable[[Shot], object] = lambda shot: None
     missing: Callable[[], str | None] = lambda: None
 
 

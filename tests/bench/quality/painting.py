@@ -12,7 +12,7 @@ from bench.quality.method import Method, choices
 from bench.quality.shots import TASKS, Shot
 from framemend.clips import Frames
 from framemend.evaluate import aligned_mean, repaired
-from framemend.evaluation import neighbour_average
+from framemend.evaluation import Case, neighbour_average
 from framemend_filters.engine import Repairer, RepairSettings, flow
 
 _HOLES = ("box", "moving", "scratches", "dust")
@@ -51,12 +51,13 @@ def methods(model: str) -> tuple[Method, ...]:
             says=lambda preset: f"preset {_DIS[int(preset)]}",
         ),
         Method(name=MEAN, tasks=TASKS, run=lambda shot, _: aligned_mean(shot.case)),
-        Method(name=OURS, tasks=TASKS, run=lambda shot, _: _repaired(shot, model)),
+        Method(
+            name=OURS,
+            tasks=TASKS,
+            run=lambda shot, _: repaired(shot.case, _repairer(model, shot.case.masks is not None)),
+            prepare=lambda shot: _repairer(model, shot.case.masks is not None),
+        ),
     )
-
-
-def _repaired(shot: Shot, model: str) -> Frames:
-    return repaired(shot.case, _repairer(model, shot.case.masks is not None))
 
 
 @functools.cache
@@ -64,7 +65,10 @@ def _repairer(model: str, masked: bool) -> Repairer:
     import torch
 
     torch.set_num_threads(1)
-    return Repairer(RepairSettings(model=model), masked=masked)
+    repairer = Repairer(RepairSettings(model=model), masked=masked)
+    small = np.zeros((1, 64, 64, 3), np.uint8)
+    repaired(Case(small, np.full(small.shape[:3], 255, np.uint8) if masked else None), repairer)  # loads the weights
+    return repairer
 
 
 def _painted(shot: Shot, radius: float, how: int) -> Frames:

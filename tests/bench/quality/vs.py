@@ -13,6 +13,8 @@ from framemend.clips import Frames
 
 _LONG = (*NOISY, "lowlight", "film")
 """Tasks that the slowest are run on."""
+MOST_WRONG = 0.01
+"""Share of samples that a filter may leave without a number."""
 PAL = 576, 720
 """Height and width of the raster."""
 
@@ -72,7 +74,7 @@ def _method(
     return Method(
         name=name,
         tasks=tuple(t for t in tasks if t not in BLURRED),
-        run=lambda shot, setting: _frames(node(_node(shot.given), setting)),
+        run=lambda shot, setting: _frames(node(_node(shot.given), setting), shot.given),
         settings=strengths(unit),
         extends=True,
         says=lambda setting: f"{word} {setting:g}",
@@ -131,12 +133,15 @@ def _node(frames: Frames) -> Any:
     return core.std.ModifyFrame(blank, blank, fill)
 
 
-def _frames(clip: Any) -> Frames:
-    """All frames of a float RGB clip, T H W 3 uint8."""
-    pictures = [np.stack([np.asarray(f[plane]) for plane in range(3)], -1) for f in clip.frames()]
-    values = np.stack(pictures)
-    if np.isnan(values).any():
-        raise ArithmeticError("the filter gave values that are not numbers")
+def _frames(clip: Any, given: Frames | None = None) -> Frames:
+    """All frames of a float RGB clip, T H W 3 uint8. NLMeans divides nothing by nothing where no patch is like another: such
+    samples are taken from `given`, if they are few; ArithmeticError if not."""
+    values = np.stack([np.stack([np.asarray(f[plane]) for plane in range(3)], -1) for f in clip.frames()])
+    wrong = np.isnan(values)
+    if wrong.mean() > MOST_WRONG or (given is None and wrong.any()):
+        raise ArithmeticError(f"the filter gave no number for {wrong.mean():.1%} of the samples")
+    if given is not None and wrong.any():
+        values = np.where(wrong, given.astype(np.float32) / 255, values)
     return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
 
 

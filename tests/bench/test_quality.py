@@ -192,6 +192,9 @@ def test_figures_are_kept_by_task_frames_method_clip_and_setting(tmp_path: Path)
     assert not again.has("V-BM3D fast", "a", "sigma 28")
     assert not again.has("NLMeans", "a", "sigma 20")
     assert Kept("noise20", 9, tmp_path).by_method == {}
+    again.add("NLMeans", "a", dataclasses.replace(figures, flicker=float("nan")))
+    assert "null" in (tmp_path / "noise20.json").read_text()
+    assert np.isnan(Kept("noise20", 8, tmp_path).by_method["NLMeans"]["a"].flicker)
 
 
 def test_the_report_names_the_best_filter_and_takes_the_same_clips(tmp_path: Path, monkeypatch) -> None:

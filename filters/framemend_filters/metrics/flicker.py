@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +42,7 @@ def motion_of(reference: NDArray) -> Motion:
     frames = {t: codes(f) / np.float32(255) for t, f in enumerate(reference)}
     cuts = find_cuts(frames, None, len(frames))
     positions, seen = [], []
-    for t, (before, now) in enumerate(itertools.pairwise(flow.flow_picture(f) for f in frames.values())):
+    for t, (before, now) in enumerate(itertools.pairwise(_picture(f) for f in frames.values())):
         back, forth = flow.dis_flow(now, before), flow.dis_flow(before, now)
         places = flow.sample_positions(back)
         sure = flow.consistency(back, forth) * flow.inside(places, *now.shape)
@@ -61,3 +62,9 @@ def flicker(given: NDArray, motion: Motion) -> float:
             change = codes(now) - flow.warp(codes(before), places)
             errors.append(float(np.sqrt(np.mean(np.square(change[seen]), dtype=np.float64))))
     return float(np.mean(errors)) if errors else float("nan")
+
+
+def _picture(frame: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """8-bit blurred luma of a frame, H W 3, 0..1, at its own size, whatever the engine works on."""
+    luma = cv2.GaussianBlur(cv2.transform(frame, flow.LUMA[None] * 255), (0, 0), flow.BLUR_SIGMA)
+    return np.clip(np.rint(luma), 0, 255).astype(np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import resource
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ INPUT, CLEAN = "input", "clean"
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """psnr (dB), ssim: where the task is measured, inside holes or on whole frames; whole: PSNR of whole frames after
-    compositing, of those that have a hole; vmaf and flicker (codes): of all frames, whole. seconds: of one core, a frame.
+    compositing, of those that have a hole; vmaf and flicker (codes): of all frames, whole; NaN where it was
+    not measured. seconds: of one core, a frame.
     setting: what the method ran with, and for framemend the weights."""
 
     psnr: float
@@ -94,9 +96,7 @@ class Kept:
         self.by_method.setdefault(method, {})[clip] = figures
         lines = [
             f"  {json.dumps(name)}: {{\n"
-            + ",\n".join(
-                f"   {json.dumps(c)}: {json.dumps(list(dataclasses.astuple(f)))}" for c, f in sorted(rows.items())
-            )
+            + ",\n".join(f"   {json.dumps(c)}: {json.dumps(_row(f))}" for c, f in sorted(rows.items()))
             + "\n  }"
             for name, rows in self.by_method.items()
         ]
@@ -114,9 +114,17 @@ class Kept:
             return {}
         names = [f.name for f in dataclasses.fields(Figures)]
         return {
-            method: {clip: Figures(**dict(zip(names, row, strict=True))) for clip, row in rows.items()}
+            method: {
+                clip: Figures(**{n: math.nan if v is None else v for n, v in zip(names, row, strict=True)})
+                for clip, row in rows.items()
+            }
             for method, rows in content["figures"].items()
         }
+
+
+def _row(figures: Figures) -> list[float | str | None]:
+    """The values in order; JSON has no NaN."""
+    return [None if isinstance(v, float) and math.isnan(v) else v for v in dataclasses.astuple(figures)]
 
 
 def _processor_seconds() -> float:

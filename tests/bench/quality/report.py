@@ -36,10 +36,10 @@ framemend beside hand-made filters, on the same frames. Made by `make bench-qual
 
 
 def write(methods: Sequence[Method], settings: Settings, frames: int, crop: tuple[int, int], path: Path = FILE) -> None:
-    """Write the page from what has been measured; tasks without figures of framemend are left out."""
+    """Write the page from what has been measured; tasks without any figures are left out."""
     kept = {task: Kept(task, frames) for task in TASKS}
-    kept = {task: k for task, k in kept.items() if OURS in k.by_method}
-    clips = max((len(k.by_method[OURS]) for k in kept.values()), default=0)
+    kept = {task: k for task, k in kept.items() if k.by_method}
+    clips = max((len(common_clips(k)) for k in kept.values()), default=0)
     parts = [INTRODUCTION.format(clips=clips, frames=frames, width=crop[1], height=crop[0]), _overview(kept)]
     ordered = {m.name for m in methods if m.extends}
     parts += [_task(task, k, settings, ordered, path.parent) for task, k in kept.items()]
@@ -50,7 +50,7 @@ def mean_of(rows: dict[str, Figures], clips: Sequence[str]) -> Figures:
     """Mean over the clips."""
     chosen = [rows[clip] for clip in clips]
     names = ("psnr", "ssim", "whole", "vmaf", "flicker", "seconds")
-    return Figures(**{n: float(np.nanmean([getattr(f, n) for f in chosen])) for n in names}, setting=chosen[0].setting)
+    return Figures(**{n: float(np.mean([getattr(f, n) for f in chosen])) for n in names}, setting=chosen[0].setting)
 
 
 def common_clips(kept: Kept) -> list[str]:
@@ -68,13 +68,12 @@ def _overview(kept: dict[str, Kept]) -> str:
         means = {name: mean_of(rows, common_clips(k)) for name, rows in k.by_method.items()}
         peers = {name: f for name, f in means.items() if name not in NOT_PEERS}
         best = max(peers, key=lambda name: peers[name].psnr) if peers else None
-        ours = means[OURS]
+        ours, theirs = means.get(OURS), None if best is None else peers[best]
         cells = [f"[{task}](#{task})", f"{means[INPUT].psnr:.2f}"]
-        if best is None:
-            cells += ["-", f"{ours.psnr:.2f}", "-", f"-, {ours.flicker:.2f}"]
-        else:
-            cells += [f"{peers[best].psnr:.2f} ({best})", f"{ours.psnr:.2f}", f"{ours.psnr - peers[best].psnr:+.2f}"]
-            cells += [f"{peers[best].flicker:.2f}, {ours.flicker:.2f}"]
+        cells.append(f"{theirs.psnr:.2f} ({best})" if theirs else "-")
+        cells.append(f"{ours.psnr:.2f}" if ours else "-")
+        cells.append(f"{ours.psnr - theirs.psnr:+.2f}" if ours and theirs else "-")
+        cells.append(", ".join(_or_dash(f.flicker) if f else "-" for f in (theirs, ours)))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -95,7 +94,7 @@ def _task(task: str, kept: Kept, settings: Settings, ordered: set[str], folder: 
         ]
         cells += ["-", "-"] if name == CLEAN else [f"{figures.psnr:.2f}", f"{figures.ssim:.4f}"]
         cells += ([f"{figures.whole:.2f}"] if name != CLEAN else ["-"]) if holes else []
-        cells += [f"{figures.vmaf:.1f}", f"{figures.flicker:.2f}"]
+        cells += [f"{figures.vmaf:.1f}", _or_dash(figures.flicker)]
         cells.append("-" if name in (INPUT, CLEAN) else f"{figures.seconds:.2f}")
         lines.append("| " + " | ".join(cells) + " |")
     if (folder / "results" / f"{task}.jpg").is_file():
@@ -106,3 +105,7 @@ def _task(task: str, kept: Kept, settings: Settings, ordered: set[str], folder: 
 def _at_an_end(task: str, name: str, settings: Settings) -> bool:
     tuned = settings.tuned.get(task, {}).get(name)
     return tuned is not None and tuned.at_an_end
+
+
+def _or_dash(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.2f}"

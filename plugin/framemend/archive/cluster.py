@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from framemend_filters.errors import FramemendError, OutputError, SettingError
 
 from .crew import Crew, Event
+from .work import SegmentMaker, count_threads, use_threads
 
 if TYPE_CHECKING:
     from .store import SegmentStore
@@ -32,23 +33,19 @@ class RayCrew(Crew):
 
         Raises SettingError where Ray is not installed or the address is wrong, OutputError where it cannot be reached.
         """
-        self._ray = _connect(args.distributed, args.workers)
+        self._ray = _connect(args.distributed, args.workers, count_threads(args))
         resources = self._ray.cluster_resources()
         gpus = int(resources.get("GPU", 0)) if args.device in ("auto", "cuda") else 0
-        size = args.workers or gpus or max(1, int(resources.get("CPU", 1)))
+        size = args.workers or gpus or max(1, int(resources.get("CPU", 1)) // count_threads(args))
         super().__init__(store, size, total, note)
-        needs = {"num_gpus": 1} if gpus >= size else {"num_cpus": 1}
+        needs = {"num_gpus": 1} if gpus >= size else {"num_cpus": count_threads(args)}
         self._actor = self._ray.remote(max_restarts=0, **needs)(_Maker)
         local = vars(args) | {"input": args.input.resolve(), "mask": args.mask and str(Path(args.mask).resolve())}
         self._args = argparse.Namespace(**local)
         self._makers: dict[int, Any] = {}
         self._results: dict[Any, int] = {}
-        self._pids: dict[int, int] = {}
-
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the makers that have finished a segment, each on its own machine."""
-        return list(self._pids.values())
+        self.pids: dict[int, int] = {}
+        """Process ids of the makers that have finished a segment, by place, each on its own machine."""
 
     def close(self) -> None:
         self._ray.shutdown()
@@ -70,7 +67,7 @@ class RayCrew(Crew):
                 answer = self._ray.get(reference)
             except RayActorError as error:
                 del self._makers[place]
-                self._pids.pop(place, None)
+                self.pids.pop(place, None)
                 yield Event(place, reason=_short(error))
                 continue
             except RayError as error:
@@ -79,7 +76,7 @@ class RayCrew(Crew):
             if isinstance(answer, FramemendError):
                 yield Event(place, error=answer)
                 continue
-            self._pids[place], count, content = answer
+            self.pids[place], count, content = answer
             self._store.put(self._in_hand[place], content)
             yield Event(place, count=count)
 
@@ -95,10 +92,10 @@ class _Maker:
         """The process id, frames in the segment, and its file; or what was wrong."""
         import tempfile
 
-        from .work import SegmentMaker
-
         try:
-            self._maker = self._maker or SegmentMaker(self._args)
+            if self._maker is None:
+                use_threads(self._args)
+                self._maker = SegmentMaker(self._args)
             with tempfile.TemporaryDirectory(prefix="framemend-") as folder:
                 path = Path(folder) / "segment.zip"
                 count = self._maker.make(number, path)
@@ -107,7 +104,7 @@ class _Maker:
             return error
 
 
-def _connect(address: str, workers: int | None) -> Any:
+def _connect(address: str, workers: int | None, threads: int) -> Any:
     if address != "local" and not address.startswith("ray://"):
         raise SettingError(f"--distributed is {address!r}; it takes local or ray://HOST:PORT")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # silences a warning of an announced change
@@ -119,7 +116,13 @@ def _connect(address: str, workers: int | None) -> Any:
     try:
         if address == "local":
             here = {"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}}  # so that workers find this framemend
-            ray.init(address="local", num_cpus=workers, include_dashboard=False, runtime_env=here, **quiet)
+            ray.init(
+                address="local",
+                num_cpus=None if workers is None else workers * threads,
+                include_dashboard=False,
+                runtime_env=here,
+                **quiet,
+            )
         else:
             ray.init(address, **quiet)
     except Exception as error:

@@ -33,7 +33,7 @@ KEEP_FROM = 240
 _BESIDE_THE_POINT = frozenset(
     ["inputs", "input", "output", "overwrite", "codec", "profile", "crf", "preset", "pix_fmt", "encoder_opt"]
     + ["quiet", "debug", "resume", "restart", "keep"]
-    + ["workers", "distributed", "report", "json", "smart", "to"]
+    + ["workers", "distributed", "threads", "report", "json", "smart", "to"]
 )
 """Options that do not change what is written for a frame; a run may be resumed with others."""
 
@@ -61,6 +61,12 @@ def add_work_options(parser: argparse.ArgumentParser) -> None:
         help="encode again only groups of pictures with frames to repair, copy the others",
     )
     group.add_argument("--workers", type=int, metavar="N", help="repair segments in N processes")
+    group.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads of each process, on a CPU (default: all, shared out among --workers; 1 on Ray)",
+    )
     group.add_argument(
         "--distributed", metavar="WHERE", help="repair segments on Ray: local, or ray://HOST:PORT of a cluster"
     )
@@ -97,6 +103,8 @@ class Work:
         self._size = segment_frames(args, repairer)
         self._crew: Crew | None = None
         many = args.workers is not None or args.distributed is not None
+        if not many and args.threads is not None:
+            use_threads(args)
         long = source.num_frames is None or source.num_frames > KEEP_FROM
         kept = recorded or many or args.resume or (args.keep and long)
         if args.restart:
@@ -269,11 +277,36 @@ def describe_job(args: argparse.Namespace) -> dict[str, Any]:
         "input": _input_mark(args.input),
         "model hash": hash_model(args.model),
         "mask files": _mask_files(args.mask),
+        "threads": count_threads(args),
         **{
             key: value if isinstance(value, bool | int | float | None) else _plain(value)
             for key, value in chosen.items()
         },
     }
+
+
+def count_threads(args: argparse.Namespace) -> int:
+    """Threads of each process that computes. Sums are split by them, so that another number gives samples that differ in
+    their last bits: segments of one run are made with the same. Raises SettingError."""
+    if args.threads is not None:
+        if args.threads < 1:
+            raise SettingError(f"--threads is {args.threads}; it takes at least 1")
+        return args.threads
+    if args.distributed is not None:
+        return 1
+    import torch
+
+    return max(1, torch.get_num_threads() // (args.workers or 1))
+
+
+def use_threads(args: argparse.Namespace) -> None:
+    """Compute with as many threads in this process."""
+    import cv2
+    import torch
+
+    threads = count_threads(args)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
 
 
 def hash_model(model: str) -> str:
@@ -332,6 +365,7 @@ def _hire(args: argparse.Namespace, store: SegmentStore, total: int | None, note
     """The workers that --workers and --distributed ask for. Raises SettingError."""
     if args.workers is not None and args.workers < 1:
         raise SettingError(f"--workers is {args.workers}; it takes at least 1")
+    count_threads(args)
     if args.distributed is not None:
         from .cluster import RayCrew
 

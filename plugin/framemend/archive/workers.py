@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection, wait
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from framemend_filters.errors import FramemendError, OutputError
 
 from .crew import Crew, Event
+from .work import SegmentMaker, count_threads, use_threads
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -32,14 +32,9 @@ class LocalCrew(Crew):
     ) -> None:
         """args: of `framemend repair`."""
         super().__init__(store, args.workers, total, note)
-        self._args = args
+        self._args = argparse.Namespace(**vars(args) | {"threads": count_threads(args)})
         self._spawn = multiprocessing.get_context("spawn")  # torch and the codecs do not survive a fork
         self._makers: dict[int, tuple[SpawnProcess, Connection]] = {}
-
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of those at work."""
-        return [process.pid for process, _ in self._makers.values() if process.pid is not None]
 
     def close(self) -> None:
         for process, connection in self._makers.values():
@@ -55,8 +50,7 @@ class LocalCrew(Crew):
     def _start(self, place: int, number: int) -> None:
         if place not in self._makers:
             ours, theirs = self._spawn.Pipe()
-            threads = max(1, (os.cpu_count() or 1) // self._size)
-            process = self._spawn.Process(target=_work, args=(theirs, self._args, threads), daemon=True)
+            process = self._spawn.Process(target=_work, args=(theirs, self._args), daemon=True)
             process.start()
             theirs.close()
             self._makers[place] = process, ours
@@ -79,17 +73,11 @@ class LocalCrew(Crew):
             yield Event(place, error=answer) if isinstance(answer, BaseException) else Event(place, count=answer)
 
 
-def _work(connection: Connection, args: argparse.Namespace, threads: int) -> None:
+def _work(connection: Connection, args: argparse.Namespace) -> None:
     """A worker's life: make what is asked for until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    import cv2
-    import torch
-
-    from .work import SegmentMaker
-
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
+    use_threads(args)
     maker: SegmentMaker | None = None
     while True:
         try:

@@ -20,15 +20,15 @@ def test_two_processes_give_the_same_file_though_one_is_killed(clip, tmp_path, r
 
     assert repair(clip, tmp_path / "one.mkv", "--rect", "8,8,20,20", "--strength", 1)[0] == 0
     killed: list[int] = []
-    wait_for = LocalCrew.wait_for
+    start = LocalCrew._start
 
-    def sabotaged(self, number):
+    def sabotaged(self, place, number):
+        start(self, place, number)
         if number == 2 and not killed:
-            killed.append(self.pids[0])
+            killed.append(self._makers[place][0].pid)
             os.kill(killed[0], signal.SIGKILL)
-        wait_for(self, number)
 
-    monkeypatch.setattr(LocalCrew, "wait_for", sabotaged)
+    monkeypatch.setattr(LocalCrew, "_start", sabotaged)
     arguments = ["--rect", "8,8,20,20", "--strength", 1, "--workers", 2, "--segment", 6]
     status, _, err = repair(clip, tmp_path / "two.mkv", *arguments)
     assert status == 0 and len(killed) == 1 and "a worker died" in err, err
@@ -44,7 +44,9 @@ def test_what_stops_a_worker_is_said_in_one_line(tmp_path, write_clip, repair):
     assert [p.name for p in tmp_path.iterdir()] == ["in.mkv"]
 
 
-@pytest.mark.parametrize(("option", "value"), [("--workers", 0), ("--distributed", "cluster"), ("--segment", 0)])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--workers", 0), ("--distributed", "cluster"), ("--threads", 0), ("--segment", 0)]
+)
 def test_what_cannot_be_is_refused(option, value, clip, tmp_path, repair):
     status, _, err = repair(clip, tmp_path / "out.mkv", option, value, "--resume")
     assert status == 2 and option in err and err.count("\n") == 1
@@ -57,15 +59,15 @@ def test_a_ray_cluster_gives_the_same_file_though_a_worker_is_killed(clip, tmp_p
 
     assert repair(clip, tmp_path / "one.mkv")[0] == 0
     killed: list[int] = []
-    wait_for = RayCrew.wait_for
+    start = RayCrew._start
 
-    def sabotaged(self, number):
-        if number == 2 and not killed:
-            killed.append(self.pids[0])
+    def sabotaged(self, place, number):
+        start(self, place, number)
+        if place in self.pids and not killed:
+            killed.append(self.pids[place])
             os.kill(killed[0], signal.SIGKILL)
-        wait_for(self, number)
 
-    monkeypatch.setattr(RayCrew, "wait_for", sabotaged)
+    monkeypatch.setattr(RayCrew, "_start", sabotaged)
     monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's own 15 starves on a busy machine
     status, _, err = repair(clip, tmp_path / "two.mkv", "--distributed", "local", "--workers", 2, "--segment", 6)
     assert status == 0 and len(killed) == 1 and "a worker died" in err, err

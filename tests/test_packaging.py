@@ -10,6 +10,7 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from vspipes import run_vspipe
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -61,6 +62,23 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     assert told["License-Expression"] == "MIT"
     entry = wheel.read(name.replace("METADATA", "entry_points.txt")).decode()
     assert "framemend = framemend.cli:main" in entry
+
+
+def test_a_script_finds_the_installed_package(
+    wheel: zipfile.ZipFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As pip lays it into site-packages: no plugin path, no LoadPlugin."""
+    installed = tmp_path / "site-packages"
+    wheel.extractall(installed)
+    script = tmp_path / "script.vpy"
+    script.write_text(
+        "import vapoursynth as vs\nimport framemend\n"
+        f"assert framemend.__file__.startswith({str(installed)!r}), framemend.__file__\n"
+        "clip = vs.core.std.BlankClip(width=32, height=32, format=vs.GRAY8, length=2, color=7)\n"
+        "framemend.repair(clip, strength=0).set_output()\n"
+    )
+    monkeypatch.setattr(sys, "path", [str(installed), *(p for p in sys.path if not p.startswith(str(ROOT)))])
+    assert run_vspipe(script, home=tmp_path) == b"\x07" * (2 * 32 * 32)
 
 
 def test_every_dependency_has_a_lower_bound() -> None:

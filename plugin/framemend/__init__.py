@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from framemend.node import repair
+    from framemend.previews import preview
     from framemend_filters.engine import RepairSettings
     from framemend_filters.errors import FramemendError
 
 __version__ = "0.1.0"
 
-__all__ = ["FramemendError", "RepairSettings", "__version__", "repair"]
+__all__ = ["FramemendError", "RepairSettings", "__version__", "preview", "repair"]
 
 _HOMES = {
     "FramemendError": "framemend_filters.errors",
     "RepairSettings": "framemend_filters.engine",
+    "preview": "framemend.previews",
     "repair": "framemend.node",
 }
 

@@ -33,6 +33,7 @@ class FieldRepairer(Repairer):
         *,
         num_frames: int,
         cuts: frozenset[int] | None = None,
+        strengths: Mapping[int, NDArray[np.float32]] | None = None,
     ) -> list[FrameRepair]:
         """One repair a frame, woven of those of its two fields; arguments and errors as those of Repairer."""
         halves = [
@@ -42,6 +43,7 @@ class FieldRepairer(Repairer):
                 {i: _lines(mask, field) for i, mask in (masks or {}).items()},
                 num_frames=num_frames,
                 cuts=cuts,
+                strengths=None if strengths is None else {i: _lines(s, field) for i, s in strengths.items()},
             )
             for field in (TOP, BOTTOM)
         ]
@@ -77,19 +79,27 @@ def fields_to_rgb(planes: Sequence[Plane], fmt: PlaneFormat) -> Picture:
     """RGB of an interlaced frame: H W 3 float32, chroma interpolated within each field."""
     height, width = planes[0].shape
     picture = np.empty((height, width, 3), np.float32)
-    for lines in (TOP, BOTTOM):
-        picture[lines] = to_rgb([p[lines] for p in planes], replace(fmt, interlaced=False))
+    for lines, field in _of_one_field(fmt):
+        picture[lines] = to_rgb([p[lines] for p in planes], field)
     return picture
 
 
 def add_field_residual(planes: Sequence[Plane], fmt: PlaneFormat, repair: FrameRepair) -> list[Plane]:
     """`planes.add_residual`, field by field."""
     made = [np.empty_like(p) for p in planes]
-    for lines in (TOP, BOTTOM):
-        field = add_residual([p[lines] for p in planes], replace(fmt, interlaced=False), _field(repair, lines))
-        for plane, part in zip(made, field, strict=True):
+    for lines, field in _of_one_field(fmt):
+        parts = add_residual([p[lines] for p in planes], field, _field(repair, lines))
+        for plane, part in zip(made, parts, strict=True):
             plane[lines] = part
     return made
+
+
+def _of_one_field(fmt: PlaneFormat) -> list[tuple[slice, PlaneFormat]]:
+    """The lines of each field of an interlaced frame, and how their samples are to be read."""
+    return [
+        (TOP, replace(fmt, interlaced=False, field="top")),
+        (BOTTOM, replace(fmt, interlaced=False, field="bottom")),
+    ]
 
 
 def _lines(array: NDArray, lines: slice) -> NDArray:

@@ -30,6 +30,8 @@ FFMPEG_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte
 NO_MATRIX, BT709, BT601 = 0, 1, 6
 
 CHROMA_LOCATIONS = {1: "left", 2: "center", 3: "topleft", 4: "top", 5: "bottomleft", 6: "bottom"}
+LINEAR_LIGHT = 8
+"""Of ffmpeg's AVColorTransferCharacteristic."""
 LIMITED_RANGE, FULL_RANGE = 1, 2
 """ffmpeg's AVColorRange."""
 
@@ -164,6 +166,7 @@ def plane_format(frame: VideoFrame) -> PlaneFormat:
         matrix=MATRICES.get(frame.colorspace) or default_matrix(frame.width, frame.height),
         full_range=_is_full_range(frame, layout),
         chroma_location=CHROMA_LOCATIONS.get(frame.chroma_location, "left"),
+        linear=frame.color_trc == LINEAR_LIGHT,
     )
 
 

@@ -1,32 +1,19 @@
 """The VapourSynth filter: `framemend.repair(clip)` gives a clip of the same format, size and length, repaired.
 
-How it is built (nodes written in Python exist only as callbacks of std.ModifyFrame):
-
-    clip -> padded -> one SelectEvery a frame of the window -> chunk node -> picker -> repaired clip
-
-Frame k of the chunk node is a small carrier whose properties hold the frames kK .. kK+K-1, all written in one run of
-the engine; the picker takes frame n out of carrier n // K. VapourSynth itself requests, prefetches and caches. No
-callback requests a frame and no lock is held while one is requested: nodes can be chained and asked in any order.
+Here the arguments are checked; vsgraph.py has the nodes that do the work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
-import numpy as np
 import vapoursynth as vs
 
-from framemend.planes import add_residual
-from framemend.vsframes import RgbCache, RgbWindow, check_progressive, plane_format, planes_of, scene_cuts
+from framemend.vsfields import least_multiple, repair_by_field
+from framemend.vsgraph import repaired_clip, tagged
 from framemend_filters.errors import FramemendError
-
-if TYPE_CHECKING:
-    from framemend_filters.engine import FrameRepair, Repairer
-
-CHUNKS_KEPT = 4  # of the chunk node's cache: enough for eight requests ahead in order
-RGB_BYTES_KEPT = 256 << 20  # at most, of converted frames that neighbouring windows share
 
 _SCENE_CHANGES = ("auto", "props", "none")
 
@@ -36,66 +23,141 @@ def repair(
     mask: vs.VideoNode | None = None,
     *,
     model: str | PathLike[str] = "fast",
-    strength: float | None = None,
+    strength: float | vs.VideoNode | None = None,
+    fields: bool = False,
     scene_changes: Literal["auto", "props", "none"] = "auto",
+    lookahead: int | None = None,
     tile: int | None = None,
     tile_overlap: int | None = None,
-    device: str | int = "auto",
+    device: str = "auto",
+    device_index: int | None = None,
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+    num_streams: int = 1,
     grain: bool = True,
 ) -> vs.VideoNode:
     """Repair a clip: noise, blocking and blur everywhere, or generate what a mask covers.
 
-    clip: constant format and size; GRAY, YUV or RGB, 8 to 16 bit integer, half or float; progressive. Matrix, range and
-        chroma location are read from the frame properties, else what zimg assumes is taken.
+    clip: constant format and size; GRAY, YUV or RGB, 8 to 16 bit integer, half or float; progressive, unless `fields` is
+        set. Matrix, range, chroma location and whether light is linear are read from the frame properties, else what
+        zimg assumes is taken.
     mask: what to generate, as large and as long as the clip, any format of 8 to 16 bit or float; its first plane
         counts, full range: white is generated, black is kept, grey is a soft edge.
-    model: name of shipped weights, or a folder in transformers format.
-    strength: how much of the blind repair is applied, 0 to 1. None: 1 without a mask, 0 with one.
+    model: name of shipped weights, a folder in transformers format, or a .safetensors or .pth of a restoration model of
+        single frames that spandrel knows (`pip install framemend[spandrel]`).
+    strength: how much of the blind repair is applied, 0 to 1; or a clip that says it for each sample, of the same kind as
+        `mask`, black for 0 and white for 1. None: 1 without a mask, 0 with one.
+    fields: repair each field of an interlaced clip on its own. False: frames tagged as interlaced are refused.
     scene_changes: "auto" finds cuts in the picture, "props" takes _SceneChangePrev and _SceneChangeNext, "none": there
         are none. No frame is repaired from beyond a cut.
-    tile, tile_overlap: edge of the square tiles the model runs on and how far they overlap, in samples. None: the
-        engine's choice, by the size of the frame.
-    device: "auto", "cpu", "cuda", "cuda:N", "mps", or the index of a CUDA device.
+    lookahead: how many frames after the one written may be seen, from 0 (the past alone, for live use). None: as many as
+        the model takes.
+    tile, tile_overlap: edge of the square tiles the model runs on (from 64) and how far they overlap (0 to half a tile),
+        in samples. None: the engine's choice, by the size of the frame.
+    device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+    device_index: which CUDA device, from 0. None: the first, or the one that `device` names.
     precision: "auto", "fp32", "bf16" or "fp16".
+    num_streams: chunks written at the same time, from 1; each takes the memory of a window. More than 1 pays on a GPU.
     grain: lay grain like that around it on generated areas.
 
-    Outside a mask, with strength 0, every sample of every plane is returned as given. Frame properties are kept;
-    _FramemendMasked, the share of the frame that was generated (0 to 1), is added.
+    Outside a mask, with strength 0, every sample of every plane is returned as given. Frame properties are kept, and three
+    added: _FramemendMasked, the share of the frame that was generated (0 to 1); _FramemendConfidence, 1 less the mean
+    absolute error (0..1) that the model expects where samples may have changed; _FramemendChunk, the number of the chunk
+    that the frame was written in.
 
     Raises vapoursynth.Error: at the call for a format, size, mask or setting that will not do; when a frame is asked
     for, if its properties say that it cannot be repaired (fields, a matrix that is not linear).
     """
     _check_clip(clip)
     if mask is not None:
-        mask = _grey_mask(clip, mask)
+        mask = grey_clip(clip, mask, "mask")
+    varied = grey_clip(clip, strength, "strength") if isinstance(strength, vs.VideoNode) else None
+    fixed = None if isinstance(strength, vs.VideoNode) else _number("strength", strength)
     if scene_changes not in _SCENE_CHANGES:
         _fail(f"scene_changes is {scene_changes!r}; it can be {', '.join(map(repr, _SCENE_CHANGES))}")
-    from framemend_filters.engine import Repairer, RepairSettings  # brings torch
+    lookahead, tile, tile_overlap, device_index = (
+        _whole(name, value)
+        for name, value in (
+            ("lookahead", lookahead),
+            ("tile", tile),
+            ("tile_overlap", tile_overlap),
+            ("device_index", device_index),
+        )
+    )
+    streams = _whole("num_streams", num_streams)
+    if streams is None or streams < 1:
+        _fail(f"num_streams is {num_streams}; it is a whole number from 1 on")
+    if fields and clip.height % least_multiple(clip.format):
+        _fail(
+            f"the clip is {clip.height} lines high; with fields=True the height of {clip.format.name} must be a multiple of "
+            f"{least_multiple(clip.format)}: crop it, or add lines, first"
+        )
+    from framemend_filters.engine import Repairer, RepairSettings
 
     try:
         settings = RepairSettings(
             model=fspath(model),
-            strength=strength,
-            device=f"cuda:{device}" if isinstance(device, int) else device,
+            strength=fixed,
+            device=_device(device, device_index),
             precision=precision,
             tile=tile,
+            tile_overlap=RepairSettings.tile_overlap if tile_overlap is None else tile_overlap,
             scene_changes="auto" if scene_changes == "auto" else "none",
-            grain=grain,
-            **({} if tile_overlap is None else {"tile_overlap": tile_overlap}),
+            lookahead=lookahead,
+            grain=bool(grain),
         )
+        _check_device(settings.device)
         repairer = Repairer(settings, masked=mask is not None)
     except FramemendError as error:
         raise vs.Error(f"framemend.repair: {error}") from None
+    if fixed == 0 and mask is None and varied is None:
+        return _untouched(clip, repairer.chunk_frames)
+
+    def build(clip: vs.VideoNode, mask: vs.VideoNode | None, varied: vs.VideoNode | None) -> vs.VideoNode:
+        return repaired_clip(
+            clip, mask, varied, repairer, cuts_from_props=scene_changes == "props", num_streams=streams
+        )
+
+    return repair_by_field(clip, (mask, varied), build) if fields else build(clip, mask, varied)
+
+
+def grey_clip(clip: vs.VideoNode, given: vs.VideoNode, name: str, caller: str = "repair") -> vs.VideoNode:
+    """The first plane of `given`, the argument `name` of framemend.`caller`, as GRAY8, full range, for each frame of `clip`.
+
+    Raises vapoursynth.Error where it is of another size, length or a format that does not work.
+    """
+
+    def fail(text: str) -> NoReturn:
+        raise vs.Error(f"framemend.{caller}: {text}")
+
+    if not isinstance(given, vs.VideoNode):  # pyright: ignore[reportUnnecessaryIsInstance]
+        fail(f"{name} is a {type(given).__name__}; pass a vapoursynth.VideoNode")
+    form: vs.VideoFormat | None = given.format
+    if (
+        form is None
+        or form.color_family == vs.UNDEFINED
+        or (form.sample_type == vs.INTEGER and form.bits_per_sample > 16)
+    ):
+        found = "variable" if form is None or form.color_family == vs.UNDEFINED else form.name
+        fail(f"the format of the {name} is {found}; 8 to 16 bit integer, half and float work: convert it to GRAY8")
+    if (given.width, given.height) != (clip.width, clip.height):
+        fail(f"the {name} is {_size(given)}, the clip {_size(clip)}; give one of the clip's size")
+    if given.num_frames != clip.num_frames:
+        fail(
+            f"the {name} has {_frames(given)}, the clip {_frames(clip)}; give one frame for each "
+            "(std.Loop repeats a still one)"
+        )
     core: Any = vs.core
-    if strength == 0 and mask is None:
-        return core.std.SetFrameProps(clip, _FramemendMasked=0.0)
-    chunks = _chunk_node(clip, mask, repairer, cuts_from_props=scene_changes == "props")
-    carriers = core.std.Interleave([chunks] * repairer.chunk_frames, modify_duration=False)[: clip.num_frames]
-    return core.std.ModifyFrame(clip, carriers, _picker(repairer.chunk_frames))
+    if form.color_family != vs.GRAY:
+        given = core.std.ShufflePlanes(given, 0, vs.GRAY)
+    if given.format.id == vs.GRAY8:
+        return given
+    peak = 1 if form.sample_type == vs.FLOAT else (1 << form.bits_per_sample) - 1
+    return core.std.Expr(given, f"x 255 * {peak} /", format=vs.GRAY8)  # rounds and clamps
 
 
 def _check_clip(clip: vs.VideoNode) -> None:
+    if not isinstance(clip, vs.VideoNode):  # pyright: ignore[reportUnnecessaryIsInstance]
+        _fail(f"clip is a {type(clip).__name__}; pass a vapoursynth.VideoNode")
     form: vs.VideoFormat | None = clip.format  # None before API 4
     if form is None or form.color_family == vs.UNDEFINED:
         _fail("the clip has a variable format; convert it to one format with resize first")
@@ -105,137 +167,43 @@ def _check_clip(clip: vs.VideoNode) -> None:
         _fail(f"the clip is {form.name}; 8 to 16 bit integer, half and float work: convert it with resize first")
 
 
-def _grey_mask(clip: vs.VideoNode, mask: vs.VideoNode) -> vs.VideoNode:
-    """The mask's first plane as GRAY8, full range."""
-    form: vs.VideoFormat | None = mask.format
-    if (
-        form is None
-        or form.color_family == vs.UNDEFINED
-        or (form.sample_type == vs.INTEGER and form.bits_per_sample > 16)
-    ):
-        found = "variable" if form is None or form.color_family == vs.UNDEFINED else form.name
-        _fail(f"the format of the mask is {found}; 8 to 16 bit integer, half and float work: convert it to GRAY8")
-    if (mask.width, mask.height) != (clip.width, clip.height):
-        _fail(f"the mask is {_size(mask)}, the clip {_size(clip)}; give a mask of the clip's size")
-    if mask.num_frames != clip.num_frames:
-        _fail(
-            f"the mask has {_frames(mask)}, the clip {_frames(clip)}; give one mask frame for each "
-            "(std.Loop repeats a still mask)"
-        )
+def _number(name: str, value: object) -> float | None:
+    if value is not None and not isinstance(value, Real):
+        _fail(f"{name} is {value!r}; it is a number or a clip")
+    return None if value is None else float(value)
+
+
+def _whole(name: str, value: object) -> int | None:
+    if value is not None and (not isinstance(value, Integral) or isinstance(value, bool)):
+        _fail(f"{name} is {value!r}; it is a whole number")
+    return None if value is None else int(value)
+
+
+def _device(device: str, index: int | None) -> str:
+    if index is None:
+        return device
+    if device not in ("auto", "cuda", f"cuda:{index}"):
+        _fail(f"device_index is {index} and device is {device!r}; device_index counts CUDA devices: use device='cuda'")
+    if index < 0:
+        _fail(f"device_index is {index}; it counts CUDA devices from 0")
+    return f"cuda:{index}"
+
+
+def _check_device(device: str) -> None:
+    """Raise SettingError where this machine lacks a device that was asked for."""
+    if device not in ("auto", "cpu"):
+        from framemend_filters.engine.devices import pick_device  # brings torch
+
+        pick_device(device)
+
+
+def _untouched(clip: vs.VideoNode, chunk_frames: int) -> vs.VideoNode:
     core: Any = vs.core
-    if form.color_family != vs.GRAY:
-        mask = core.std.ShufflePlanes(mask, 0, vs.GRAY)
-    if mask.format.id == vs.GRAY8:
-        return mask
-    peak = 1 if form.sample_type == vs.FLOAT else (1 << form.bits_per_sample) - 1
-    return core.std.Expr(mask, f"x 255 * {peak} /", format=vs.GRAY8)  # rounds and clamps
 
+    def tag(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
+        return tagged(f.copy(), masked=0.0, confidence=1.0, chunk=n // chunk_frames)
 
-def _chunk_node(
-    clip: vs.VideoNode, mask: vs.VideoNode | None, repairer: Repairer, *, cuts_from_props: bool
-) -> vs.VideoNode:
-    """Frame k holds the repaired frames of chunk k, as properties named by _slot."""
-    core: Any = vs.core
-    chunk_frames, radius = repairer.chunk_frames, repairer.radius
-    num_chunks = -(-clip.num_frames // chunk_frames)
-    carrier = core.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=num_chunks, keep=True)
-    inputs = _window_clips(clip, chunk_frames, radius, num_chunks)
-    if mask is not None:
-        inputs += _window_clips(mask, chunk_frames, radius, num_chunks)
-    cache = RgbCache(min(RGB_BYTES_KEPT, (chunk_frames + 2 * radius) * clip.width * clip.height * 3 * 4))
-    writer = _ChunkWriter(repairer, cache, clip.num_frames, masked=mask is not None, cuts_from_props=cuts_from_props)
-    chunks = core.std.ModifyFrame(carrier, [carrier, *inputs], writer)
-    core.std.SetVideoCache(chunks, mode=1, fixedsize=1, maxsize=CHUNKS_KEPT)
-    return chunks
-
-
-def _window_clips(clip: vs.VideoNode, chunk_frames: int, radius: int, num_chunks: int) -> list[vs.VideoNode]:
-    """Clip j of these has, as its frame k, frame kK - R + j of the given clip; black where there is no such frame.
-
-    Frames beyond the ends are never read, so they need not be the clip's: blank ones cost no request.
-    """
-    core: Any = vs.core
-    before = [core.std.BlankClip(clip, length=radius, keep=True)] if radius else []
-    tail = num_chunks * chunk_frames + radius - clip.num_frames
-    # One frame more than needed: with nothing to join, Splice would hand back the caller's own node and cache.
-    after = core.std.BlankClip(clip, length=tail + 1, keep=True)
-    padded = core.std.Splice([*before, clip, after])
-    window_frames = chunk_frames + 2 * radius
-    core.std.SetVideoCache(padded, mode=1, fixedsize=1, maxsize=window_frames + 2 * chunk_frames)
-    if chunk_frames == 1:
-        return [padded[j : j + num_chunks] for j in range(window_frames)]
-    # Window frame j is frame (j mod K) of a group of K, j // K groups on.
-    phases = [
-        core.std.SelectEvery(padded, chunk_frames, [phase], modify_duration=False) for phase in range(chunk_frames)
-    ]
-    return [phases[j % chunk_frames][j // chunk_frames : j // chunk_frames + num_chunks] for j in range(window_frames)]
-
-
-class _ChunkWriter:
-    """The chunk node's callback. Holds no node: a callback that did would keep its own graph alive."""
-
-    def __init__(
-        self, repairer: Repairer, cache: RgbCache, num_frames: int, *, masked: bool, cuts_from_props: bool
-    ) -> None:
-        self._repairer = repairer
-        self._rgb = cache
-        self._num_frames = num_frames
-        self._masked = masked
-        self._cuts_from_props = cuts_from_props
-
-    def __call__(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
-        try:
-            return self._write(n, f)
-        except FramemendError as error:
-            raise vs.Error(f"framemend.repair: {error}") from None
-
-    def _write(self, chunk: int, inputs: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
-        chunk_frames, radius = self._repairer.chunk_frames, self._repairer.radius
-        window_frames = chunk_frames + 2 * radius
-        start = chunk * chunk_frames - radius
-        sources = inputs[1 : 1 + window_frames]
-        frames = {i: sources[i - start] for i in self._repairer.span(chunk, self._num_frames)}
-        for i, frame in frames.items():
-            check_progressive(i, frame)
-        masks = None
-        if self._masked:
-            mask_frames = inputs[1 + window_frames :]
-            masks = {i: np.asarray(mask_frames[i - start][0]) for i in frames}
-        repairs = self._repairer.repair_chunk(
-            chunk,
-            RgbWindow(frames, self._rgb),
-            masks,
-            num_frames=self._num_frames,
-            cuts=scene_cuts(frames) if self._cuts_from_props else None,
-        )
-        carrier = inputs[0].copy()
-        for slot, frame_repair in enumerate(repairs):
-            carrier.props[_slot(slot)] = _repaired(frames[chunk * chunk_frames + slot], frame_repair)
-        return carrier
-
-
-def _repaired(source: vs.VideoFrame, frame_repair: FrameRepair) -> vs.VideoFrame:
-    """A copy of the source, properties included, with the repair laid on its planes."""
-    frame = source.copy()
-    for written, plane in zip(
-        planes_of(frame), add_residual(planes_of(source), plane_format(source), frame_repair), strict=True
-    ):
-        np.copyto(written, plane)
-    frame.props["_FramemendMasked"] = float(frame_repair.generated)
-    return frame
-
-
-def _picker(chunk_frames: int) -> Callable[[int, vs.VideoFrame], vs.VideoFrame]:
-    def pick(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
-        frame = f.props[_slot(n % chunk_frames)]
-        assert isinstance(frame, vs.VideoFrame)
-        return frame
-
-    return pick
-
-
-def _slot(index: int) -> str:
-    return f"frame{index}"
+    return core.std.ModifyFrame(clip, clip, tag)
 
 
 def _size(clip: vs.VideoNode) -> str:

@@ -13,7 +13,10 @@ def add_repair_options(parser: argparse.ArgumentParser) -> None:
     """Add --model to --quiet; `settings_from` and `masks.open_masks` read them back."""
     group = parser.add_argument_group("repair")
     group.add_argument(
-        "--model", default="fast", metavar="NAME", help="shipped weights, or a folder with trained ones (default: fast)"
+        "--model",
+        default="fast",
+        metavar="NAME",
+        help="shipped weights, a folder with trained ones, or a model of single frames that spandrel knows (default: fast)",
     )
     group.add_argument(
         "--strength",

@@ -2,6 +2,9 @@
 
 `to_rgb` agrees with zimg's bilinear resizer. `add_residual` never converts a sample of the source: only the residual,
 repaired minus given, passes through matrix and chroma filter, and is added at the source's own depth.
+
+The repair works on samples coded for a display, as cameras and graders make them: SDR, PQ and HLG go in as they are, so that
+equal steps look about equally large and highlights stay within 0..1. Linear light is given the curve of sRGB for it.
 """
 
 from __future__ import annotations
@@ -9,19 +12,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framemend.chroma import Axis, Picture, Plane, downsample, touched_blocks, upsample
 from framemend_filters.errors import InputError, SettingError
 
 if TYPE_CHECKING:
     from framemend_filters.engine import FrameRepair
-
-Plane = NDArray[Any]
-Picture = NDArray[np.float32]
 
 LUMA_WEIGHTS = {
     "bt709": (0.2126, 0.0722),
@@ -43,12 +44,6 @@ CHROMA_LOCATIONS = {
     "bottom": ("middle", "last"),
 }
 """Where a chroma sample stands among the luma samples of its block: across, down."""
-INVERSE_TAPS = 6
-"""Taps on each side of the filter that undoes the blur of up and down; the next one would be under 0.001."""
-EDGE_COUNT = 10
-"""Chroma samples at each edge that the filters cannot reach: INVERSE_TAPS and the triangle's own."""
-DENSE_COUNT = 32
-"""Lines of up to this many chroma samples are inverted exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +62,13 @@ class PlaneFormat:
     full_range: bool | None = None
     """None: full for RGB, limited otherwise; always a bool once made. Means nothing for float, where luma is 0..1."""
     chroma_location: str = "left"
-    """One of CHROMA_LOCATIONS; counts only in the directions that are subsampled."""
+    """One of CHROMA_LOCATIONS, of the whole frame; counts only in the directions that are subsampled."""
     interlaced: bool = False
     """The frame is two fields, each with chroma of its own."""
+    field: Literal["top", "bottom"] | None = None
+    """Which lines of a frame these are, where it is one field: its chroma stands a little higher or lower."""
+    linear: bool = False
+    """Whether samples are proportional to light."""
 
     def __post_init__(self) -> None:
         if self.full_range is None:
@@ -90,6 +89,21 @@ class PlaneFormat:
     def num_planes(self) -> int:
         return 1 if self.family == "gray" else 3
 
+    @property
+    def axes(self) -> list[Axis]:
+        """The directions that are subsampled, down before across."""
+        across, down = CHROMA_LOCATIONS[self.chroma_location]
+        both = ((0, 1 << self.subsampling_h, down), (1, 1 << self.subsampling_w, across))
+        axes: list[Axis] = []
+        for axis, factor, place in both:
+            first = {"first": 0.0, "middle": (factor - 1) / 2, "last": factor - 1.0}[place]
+            if axis == 0 and self.field is not None:
+                # Lines of chroma alternate between fields like those of luma: line j of the bottom field is line 2j + 1.
+                first = (first + (factor - 1) * (self.field == "bottom")) / 2
+            if factor > 1:
+                axes.append((axis, factor, first))
+        return axes
+
     def plane_shapes(self, height: int, width: int) -> list[tuple[int, int]]:
         """Height and width of each plane of a frame of that size."""
         chroma = (-(-height >> self.subsampling_h), -(-width >> self.subsampling_w))
@@ -104,15 +118,20 @@ def default_matrix(width: int, height: int) -> str:
 
 
 def to_rgb(planes: Sequence[Plane], fmt: PlaneFormat) -> Picture:
-    """RGB of a frame: H W 3 float32, gamma-coded, 0..1; values beyond that are kept.
+    """RGB of a frame: H W 3 float32, coded for a display, 0..1; values beyond that are kept.
 
     planes: H W each, uint8, uint16, float16 or float32, in the order Y U V, R G B or Y.
     """
-    height, width = _check(planes, fmt)
     if fmt.interlaced:
         from .fields import fields_to_rgb
 
         return fields_to_rgb(planes, fmt)
+    rgb = _rgb_as_stored(planes, fmt)
+    return _coded(rgb) if fmt.linear else rgb
+
+
+def _rgb_as_stored(planes: Sequence[Plane], fmt: PlaneFormat) -> Picture:
+    height, width = _check(planes, fmt)
     scale, black = _luma_code(fmt)
     if fmt.family == "gray":
         luma = (planes[0].astype(np.float32) - np.float32(black)) * np.float32(1 / scale)
@@ -122,7 +141,7 @@ def to_rgb(planes: Sequence[Plane], fmt: PlaneFormat) -> Picture:
         return _transformed(samples, _with_offset(np.eye(3) / scale, [black] * 3))
     chroma_scale, neutral = _chroma_code(fmt)
     luma = np.ascontiguousarray(planes[0], np.float32)
-    chroma = [_upsample(p.astype(np.float32), fmt, height, width) for p in planes[1:]]
+    chroma = [upsample(p.astype(np.float32), fmt.axes, height, width) for p in planes[1:]]
     from_codes = _yuv_to_rgb(fmt.matrix) / [scale, chroma_scale, chroma_scale]
     return _transformed(_merged([luma, *chroma]), _with_offset(from_codes, [black, neutral, neutral]))
 
@@ -144,6 +163,9 @@ def add_residual(planes: Sequence[Plane], fmt: PlaneFormat, repair: FrameRepair)
         return add_field_residual(planes, fmt, repair)
     if not residual.any():
         return [p.copy() for p in planes]
+    if fmt.linear:
+        light = _rgb_as_stored(planes, fmt)
+        residual = np.where(residual != 0, _light(_coded(light) + residual) - light, np.float32(0))
     scale, _ = _luma_code(fmt)
     if fmt.family == "rgb":
         changes = _split(residual * np.float32(scale))
@@ -155,10 +177,10 @@ def add_residual(planes: Sequence[Plane], fmt: PlaneFormat, repair: FrameRepair)
     chroma_scale, _ = _chroma_code(fmt)
     to_codes = to_yuv * [[scale], [chroma_scale], [chroma_scale]]
     luma, *chroma = _split(_transformed(residual, to_codes))
-    touched = _touched_blocks(repair.touched, fmt)
+    touched = touched_blocks(repair.touched, fmt.axes)
     return [
         _add(planes[0], luma, repair.touched, fmt),
-        *(_add(p, _downsample(c, fmt), touched, fmt) for p, c in zip(planes[1:], chroma, strict=True)),
+        *(_add(p, downsample(c, fmt.axes), touched, fmt) for p, c in zip(planes[1:], chroma, strict=True)),
     ]
 
 
@@ -170,6 +192,20 @@ def _check(planes: Sequence[Plane], fmt: PlaneFormat) -> tuple[int, int]:
     if found != wanted:
         raise InputError(f"planes of shapes {found} do not make a {fmt.family} frame; expected {wanted}")
     return height, width
+
+
+def _coded(light: Picture) -> Picture:
+    """Linear light on the curve of sRGB (IEC 61966-2-1), carried on below 0 and beyond 1."""
+    size = np.abs(light)
+    coded = np.where(size <= 0.0031308, 12.92 * size, 1.055 * np.power(size, 1 / 2.4) - 0.055)
+    return np.copysign(coded, light).astype(np.float32, copy=False)
+
+
+def _light(coded: Picture) -> Picture:
+    """The inverse of `_coded`."""
+    size = np.abs(coded)
+    light = np.where(size <= 0.04045, size / 12.92, np.power((size + 0.055) / 1.055, 2.4))
+    return np.copysign(light, coded).astype(np.float32, copy=False)
 
 
 # Codes: what a sample's number means ----------------------------------------------------------------------------------
@@ -223,113 +259,6 @@ def _merged(planes: Sequence[Picture]) -> Picture:
 
 def _split(picture: Picture) -> list[Picture]:
     return [np.asarray(plane, np.float32) for plane in cv2.split(picture)]
-
-
-# Chroma: up for the repair, down for its residual ---------------------------------------------------------------------
-
-
-def _first_position(factor: int, place: str) -> float:
-    """Where the first chroma sample stands, in luma samples from the first luma sample."""
-    return {"first": 0.0, "middle": (factor - 1) / 2, "last": factor - 1.0}[place]
-
-
-def _axes(fmt: PlaneFormat) -> list[tuple[int, int, float]]:
-    """Axis, factor and first position of each direction that is subsampled, down before across."""
-    across, down = CHROMA_LOCATIONS[fmt.chroma_location]
-    both = ((0, 1 << fmt.subsampling_h, down), (1, 1 << fmt.subsampling_w, across))
-    return [(axis, factor, _first_position(factor, place)) for axis, factor, place in both if factor > 1]
-
-
-def _upsample(chroma: Picture, fmt: PlaneFormat, height: int, width: int) -> Picture:
-    """A chroma plane at the size of luma, interpolated linearly, the edge repeated."""
-    for axis, factor, first in _axes(fmt):
-        padded = np.pad(chroma, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
-        step = np.diff(padded, axis=axis)
-        count = chroma.shape[axis]
-        shape = list(chroma.shape)
-        shape[axis] = count * factor
-        result = np.empty(shape, np.float32)
-        for phase in range(factor):
-            place = (phase - first) / factor
-            before = int(np.floor(place))
-            span = slice(1 + before, 1 + before + count)
-            target = _along(result, axis, slice(phase, None, factor))
-            np.multiply(_along(step, axis, span), np.float32(place - before), out=target)
-            target += _along(padded, axis, span)
-        chroma = result
-    return np.ascontiguousarray(chroma[:height, :width])
-
-
-def _downsample(change: Picture, fmt: PlaneFormat) -> Picture:
-    """A change at the size of luma as the change of the chroma plane that comes nearest to it once interpolated.
-
-    That is the least-squares inverse of `_upsample`: its adjoint, a triangle around each chroma sample, then a short
-    filter that undoes the blur of up and down. Without the latter noise and edges would be left in chroma: the triangle
-    alone halves the finest detail.
-    """
-    for axis, factor, first in _axes(fmt):
-        size = change.shape[axis]
-        count = -(-size // factor)
-        if count <= DENSE_COUNT:
-            change = _along_times(change, axis, _inverse(count, size, factor, first))
-            continue
-        total = np.zeros([count if a == axis else n for a, n in enumerate(change.shape)], np.float32)
-        inner = _along(total, axis, slice(1, count - 2))
-        for position in range(int(np.floor(first - factor)) + 1, int(np.ceil(first + factor))):
-            start = factor + position
-            weight = (1 - abs(position - first) / factor) / factor
-            inner += _along(change, axis, slice(start, start + (count - 4) * factor + 1, factor)) * np.float32(weight)
-        kernel = _unblur(factor, first).reshape((-1, 1) if axis == 0 else (1, -1))
-        result = np.asarray(cv2.filter2D(total, -1, kernel), np.float32)
-        # Near the edge, where the filters lack neighbours, the rows of the exact inverse of a short line.
-        exact = _inverse(DENSE_COUNT, size - (count - DENSE_COUNT) * factor, factor, first)
-        reach = factor * DENSE_COUNT // 2
-        head, tail = exact[:EDGE_COUNT, :reach], exact[-EDGE_COUNT:, -reach:]
-        _along(result, axis, slice(0, EDGE_COUNT))[...] = _along_times(
-            _along(change, axis, slice(0, reach)), axis, head
-        )
-        _along(result, axis, slice(-EDGE_COUNT, None))[...] = _along_times(
-            _along(change, axis, slice(-reach, None)), axis, tail
-        )
-        change = result
-    return change
-
-
-@lru_cache
-def _inverse(count: int, size: int, factor: int, first: float) -> NDArray[np.float32]:
-    """count size: least-squares inverse of interpolating `count` chroma samples to `size` luma samples on one line."""
-    place = np.clip((np.arange(size)[:, None] - first) / factor, 0, count - 1)
-    return np.linalg.pinv(np.maximum(0.0, 1.0 - np.abs(place - np.arange(count)))).astype(np.float32)
-
-
-@lru_cache
-def _unblur(factor: int, first: float) -> NDArray[np.float32]:
-    """The middle of the inverse of up-then-down along one axis, as a symmetric filter with sum 1."""
-    middle = DENSE_COUNT // 2
-    inverse = _inverse(DENSE_COUNT, DENSE_COUNT * factor, factor, first).astype(np.float64)
-    kernel = (factor * inverse @ inverse.T)[middle, middle - INVERSE_TAPS : middle + INVERSE_TAPS + 1]
-    return (kernel / kernel.sum()).astype(np.float32)
-
-
-def _touched_blocks(touched: NDArray[np.bool_] | None, fmt: PlaneFormat) -> NDArray[np.bool_] | None:
-    """Which chroma samples have a touched luma sample in their block."""
-    if touched is None:
-        return None
-    for axis, factor, _ in _axes(fmt):
-        blocks = _along(touched, axis, slice(0, None, factor)).copy()
-        for phase in range(1, factor):
-            samples = _along(touched, axis, slice(phase, None, factor))
-            _along(blocks, axis, slice(0, samples.shape[axis]))[...] |= samples
-        touched = blocks
-    return touched
-
-
-def _along_times(array: Picture, axis: int, matrix: NDArray[np.float32]) -> Picture:
-    return matrix @ array if axis == 0 else array @ matrix.T
-
-
-def _along(array: Plane, axis: int, span: slice) -> Plane:
-    return array[span] if axis == 0 else array[:, span]
 
 
 def _add(plane: Plane, change: Picture, touched: NDArray[np.bool_] | None, fmt: PlaneFormat) -> Plane:

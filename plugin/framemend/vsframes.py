@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import vapoursynth as vs
@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 from framemend.planes import PlaneFormat, default_matrix, to_rgb
 from framemend_filters.errors import InputError
 
-# _Matrix (ITU-T H.273) to the names of planes.py. Left out: 0 and 2 say nothing about a YUV clip, 12 and 13 follow
-# primaries; all four count as untagged.
+# _Matrix (ITU-T H.273) to the names of planes.py. BT.2020 of constant luminance (10), which is not linear in RGB, is read
+# as if it were not constant: only the residual goes that way.
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 8: "ycgco", 9: "bt2020ncl", 10: "bt2020ncl"}
-_ICTCP = 14
+_UNTAGGED = (0, 2, 3)  # RGB, which a YUV clip cannot mean; unspecified; reserved
+_FROM_PRIMARIES = (12, 13)
+_OF_PRIMARIES = {1: "bt709", 9: "bt2020ncl"}
+_LINEAR = 8  # _Transfer
 _CHROMA_LOCATIONS = ("left", "center", "topleft", "top", "bottomleft", "bottom")  # in the order of _ChromaLocation
+_FIELDS: dict[int, Literal["top", "bottom"]] = {0: "bottom", 1: "top"}  # by _Field
 _FAMILIES = {vs.GRAY: "gray", vs.YUV: "yuv", vs.RGB: "rgb"}
 
 
@@ -29,11 +33,6 @@ def plane_format(frame: vs.VideoFrame) -> PlaneFormat:
     """
     form = frame.format
     family = _FAMILIES[form.color_family]
-    matrix = _number(frame, "_Matrix", 2)
-    if family == "yuv" and matrix == _ICTCP:
-        raise InputError(
-            f"_Matrix is {matrix} (ICtCp), which is not linear in RGB; convert with resize to matrix 9 (BT.2020) first"
-        )
     location = _number(frame, "_ChromaLocation", 0)
     return PlaneFormat(
         family=family,  # pyright: ignore[reportArgumentType]
@@ -41,9 +40,11 @@ def plane_format(frame: vs.VideoFrame) -> PlaneFormat:
         sample="float" if form.sample_type == vs.FLOAT else "integer",
         subsampling_w=form.subsampling_w,
         subsampling_h=form.subsampling_h,
-        matrix=_MATRICES.get(matrix) or default_matrix(frame.width, frame.height),
+        matrix=_matrix(frame) if family == "yuv" else _MATRICES.get(_number(frame, "_Matrix", 2), _size_matrix(frame)),
         full_range=_full_range(frame),
         chroma_location=_CHROMA_LOCATIONS[location] if 0 <= location < len(_CHROMA_LOCATIONS) else "left",
+        field=_FIELDS.get(_number(frame, "_Field", -1)),
+        linear=_number(frame, "_Transfer", 2) == _LINEAR,
     )
 
 
@@ -59,7 +60,8 @@ def check_progressive(index: int, frame: vs.VideoFrame) -> None:
         order = "bottom" if fields == 1 else "top"
         raise InputError(
             f"frame {index} holds two fields (_FieldBased is {fields}, {order} field first); deinterlace the clip "
-            "first, or if it is progressive after all say so with std.SetFieldBased(0)"
+            "first, or repair each field with fields=True; if it is progressive after all, say so with "
+            "std.SetFieldBased(0)"
         )
 
 
@@ -115,6 +117,29 @@ class RgbWindow(Mapping[int, NDArray[np.float32]]):
 
     def __len__(self) -> int:
         return len(self._frames)
+
+
+def _matrix(frame: vs.VideoFrame) -> str:
+    """Name of the matrix of a YUV frame."""
+    number = _number(frame, "_Matrix", 2)
+    if number in _FROM_PRIMARIES:
+        primaries = _number(frame, "_Primaries", 2)
+        if primaries not in _OF_PRIMARIES:
+            raise InputError(
+                f"_Matrix is {number} (from the primaries), but _Primaries is {primaries}; 1 (BT.709) and 9 (BT.2020) "
+                "work: convert with resize first"
+            )
+        return _OF_PRIMARIES[primaries]
+    if number not in _MATRICES and number not in _UNTAGGED:
+        raise InputError(
+            f"_Matrix is {number}{' (ICtCp)' if number == 14 else ''}, which is not linear in RGB; convert with resize to "
+            "another, such as 9 (BT.2020), first"
+        )
+    return _MATRICES.get(number) or _size_matrix(frame)
+
+
+def _size_matrix(frame: vs.VideoFrame) -> str:
+    return default_matrix(frame.width, frame.height)
 
 
 def _full_range(frame: vs.VideoFrame) -> bool:

@@ -15,7 +15,7 @@ HEAVY = ("torch", "transformers", "vapoursynth", "av", "cv2")
 
 def test_exports_and_all_agree() -> None:
     assert framemend.__all__ == sorted(framemend.__all__)
-    assert set(framemend.__all__) == {"FramemendError", "RepairSettings", "__version__", "repair"}
+    assert set(framemend.__all__) == {"FramemendError", "RepairSettings", "__version__", "preview", "repair"}
     for name in framemend.__all__:
         assert getattr(framemend, name) is not None
         assert name in dir(framemend)
@@ -33,7 +33,9 @@ def test_each_name_is_the_one_of_its_home() -> None:
 
 
 def test_an_unknown_name_says_which_there_are() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'mend'; it has FramemendError, RepairSettings, repair"):
+    with pytest.raises(
+        AttributeError, match="no attribute 'mend'; it has FramemendError, RepairSettings, preview, repair"
+    ):
         framemend.mend  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -6,25 +6,34 @@ import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import vapoursynth as vs
-from numpy.typing import NDArray
+from vsclips import (
+    HEIGHT,
+    SECONDS,
+    WIDTH,
+    arrays,
+    assert_equal,
+    by_hand,
+    core,
+    differ,
+    dtype_of,
+    hole_clip,
+    hole_mask,
+    hole_of,
+    moving_clip,
+    painted,
+    pictures,
+    plane_shapes,
+)
 
 from framemend.node import repair
-from framemend.planes import add_residual, to_rgb
-from framemend.vsframes import RgbCache, plane_format, planes_of, scene_cuts
+from framemend.vsframes import RgbCache, plane_format, scene_cuts
 from framemend_filters.engine import FrameRepair, Repairer, RepairSettings
 
-WIDTH, HEIGHT = 64, 48
-HOLE = (slice(8, 32), slice(16, 44))  # rows, columns
-SECONDS = 120  # a request that takes longer hangs
 FORMATS = sorted(form.name for form in vs.PresetVideoFormat if form.name not in ("NONE", "GRAY32"))
-
-core: Any = vs.core
-Frames = list[list[NDArray[Any]]]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -129,7 +138,9 @@ def test_each_chunk_sees_its_own_window(chunk_frames: int, radius: int, monkeypa
             first = chunk * chunk_frames
             return range(max(0, first - radius), min(num_frames, first + chunk_frames + radius))
 
-        def repair_chunk(self, chunk, frames, masks=None, *, num_frames, cuts=None) -> list[FrameRepair]:
+        def repair_chunk(
+            self, chunk, frames, masks=None, *, num_frames, cuts=None, strengths=None
+        ) -> list[FrameRepair]:
             assert masks is not None and list(masks) == list(frames)
             numbers = [round(float(frames[i][0, 0, 0]) * 255) for i in frames]
             seen[chunk] = (numbers, [int(masks[i][0, 0]) for i in frames])
@@ -159,6 +170,9 @@ def test_properties_are_kept(tiny_model: Path) -> None:
     for frame, before in zip(repair(clip, model=tiny_model, device="cpu").frames(), clip.frames(), strict=True):
         found = dict(frame.props)
         assert found.pop("_FramemendMasked") == 0
+        confidence = found.pop("_FramemendConfidence")
+        assert isinstance(confidence, float) and 0 < confidence < 1
+        assert found.pop("_FramemendChunk") in (0, 1)
         alpha, given = found.pop("_Alpha"), before.props["_Alpha"]
         assert isinstance(alpha, vs.VideoFrame) and isinstance(given, vs.VideoFrame)
         assert_equal([arrays(alpha)], [arrays(given)])
@@ -215,16 +229,31 @@ def test_cuts_come_from_the_properties(prop: str, shift: int, tiny_model: Path) 
         (lambda c: repair(core.std.Splice([c, moving_clip("GRAY8", 1)], mismatch=True)), "variable format"),
         (lambda c: repair(core.std.Splice([c, core.std.CropRel(c, 2)], mismatch=True)), "variable size"),
         (lambda c: repair(core.std.BlankClip(width=64, height=48, format=vs.GRAY32)), "Gray32"),
-        (lambda c: repair(core.std.SetFieldBased(c, 2)).get_frame(0), "_FieldBased is 2"),
+        (lambda c: repair(core.std.SetFieldBased(c, 2)).get_frame(0), "fields=True"),
         (lambda c: repair(core.std.SetFieldBased(c, 1)).get_frame(0), "_FieldBased is 1"),
         (lambda c: repair(core.std.SetFrameProps(c, _Matrix=14)).get_frame(0), "_Matrix is 14"),
+        (lambda c: repair(core.std.SetFrameProps(c, _Matrix=11)).get_frame(0), "_Matrix is 11"),
+        (lambda c: repair(core.std.SetFrameProps(c, _Matrix=12)).get_frame(0), "_Primaries is 2"),
         (lambda c: repair(c, core.std.CropRel(hole_clip(4), 2)), "mask is 62x48, the clip 64x48"),
         (lambda c: repair(c, hole_clip(3)), "mask has 3 frames, the clip 4 frames"),
         (lambda c: repair(c, core.std.BlankClip(width=64, height=48, format=vs.GRAY32, length=4)), "mask is Gray32"),
         (lambda c: repair(c, strength=1.5), "strength is 1.5; it goes from 0 to 1"),
         (lambda c: repair(c, model="none"), "no model named 'none'"),
         (lambda c: repair(c, scene_changes="often"), "scene_changes is 'often'"),  # pyright: ignore
-        (lambda c: repair(c, device=-1), "device is 'cuda:-1'"),
+        (lambda c: repair(c, device_index=-1), "device_index is -1"),
+        (lambda c: repair(c, device="cpu", device_index=1), "device_index is 1 and device is 'cpu'"),
+        (lambda c: repair(c, device="cuda:77"), "device is 'cuda:77', but torch finds"),
+        (lambda c: repair(c, device="gpu"), "device is 'gpu'"),
+        (lambda c: repair(c, num_streams=0), "num_streams is 0"),
+        (lambda c: repair(c, lookahead=-1), "lookahead is -1"),
+        (lambda c: repair(c, lookahead=0.5), "lookahead is 0.5"),  # pyright: ignore
+        (lambda c: repair(c, tile="big"), "tile is 'big'"),  # pyright: ignore
+        (lambda c: repair(c, tile=128, tile_overlap=65), "tile_overlap is 65"),
+        (lambda c: repair(c, strength="strong"), "strength is 'strong'"),  # pyright: ignore
+        (lambda c: repair(c, strength=hole_clip(3)), "strength has 3 frames, the clip 4 frames"),
+        (lambda c: repair(c, "mask.png"), "mask is a str"),  # pyright: ignore
+        (lambda c: repair("film.mkv"), "clip is a str"),  # pyright: ignore
+        (lambda c: repair(core.std.AddBorders(c, bottom=2), fields=True), "50 lines high"),
         (lambda c: repair(c, tile=8), "tile is 8"),
         (lambda c: repair(core.std.CropAbs(c, 8, 8)).get_frame(0), "8x8"),
     ],
@@ -252,108 +281,3 @@ def test_the_cache_of_pictures_stays_under_its_limit() -> None:
         cache.rgb(i, frames[i])
     assert cache._used_bytes <= cache._limit_bytes and len(cache._table) == 2
     np.testing.assert_array_equal(cache.rgb(0, frames[0]), first)
-
-
-# Clips ----------------------------------------------------------------------------------------------------------------
-
-
-def by_hand(
-    clip: vs.VideoNode,
-    model: Path,
-    masks: dict[int, NDArray[np.uint8]] | None = None,
-    *,
-    strength: float | None = None,
-    cuts: frozenset[int] | None = None,
-) -> Frames:
-    """The whole clip through one Repairer, chunk by chunk, with no VapourSynth in between."""
-    repairer = Repairer(RepairSettings(model=str(model), device="cpu", strength=strength), masked=masks is not None)
-    frames = list(clip.frames())
-    rgb = {i: to_rgb(planes_of(frame), plane_format(frame)) for i, frame in enumerate(frames)}
-    repairs = [
-        made
-        for chunk in range(-(-len(frames) // repairer.chunk_frames))
-        for made in repairer.repair_chunk(chunk, rgb, masks, num_frames=len(frames), cuts=cuts)
-    ]
-    return [
-        add_residual(planes_of(frame), plane_format(frame), made) for frame, made in zip(frames, repairs, strict=True)
-    ]
-
-
-def moving_clip(name: str, length: int) -> vs.VideoNode:
-    """A slowly moving pattern with noise, in every plane, within the limited range."""
-    form = core.get_video_format(vs.PresetVideoFormat[name])
-    frames: Frames = []
-    for index in range(length):
-        rng = np.random.default_rng(index)
-        planes: list[NDArray[Any]] = []
-        for plane, (rows, columns) in enumerate(plane_shapes(form)):
-            y, x = np.mgrid[:rows, :columns] * (HEIGHT / rows)
-            wave = 0.5 + 0.25 * np.sin((x + 1.5 * index) / 5 + plane) * np.cos(y / (6 + plane))
-            wave = wave + rng.normal(0, 0.03, wave.shape)
-            if form.sample_type == vs.FLOAT:
-                signed = form.color_family == vs.YUV and plane > 0
-                planes.append((wave - 0.5 * signed).astype(dtype_of(form)))
-            else:
-                planes.append(np.rint(wave * (2**form.bits_per_sample - 1)).astype(dtype_of(form)))
-        frames.append(planes)
-    return painted(name, frames)
-
-
-def hole_mask() -> NDArray[np.uint8]:
-    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
-    mask[HOLE] = 255
-    return mask
-
-
-def hole_clip(length: int) -> vs.VideoNode:
-    return painted("GRAY8", [[hole_mask()]] * length)
-
-
-def hole_of(plane: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which samples of a plane cover a sample of the hole."""
-    down, across = HEIGHT // plane.shape[0], WIDTH // plane.shape[1]
-    return hole_mask().reshape(plane.shape[0], down, plane.shape[1], across).any((1, 3))
-
-
-def painted(name: str, frames: Frames) -> vs.VideoNode:
-    """A clip that shows the given planes."""
-    height, width = frames[0][0].shape
-    blank = core.std.BlankClip(width=width, height=height, format=vs.PresetVideoFormat[name], length=len(frames))
-
-    def paint(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
-        frame = f.copy()
-        for target, plane in zip(planes_of(frame), frames[n], strict=True):
-            np.copyto(target, plane, casting="no")
-        return frame
-
-    return core.std.ModifyFrame(blank, blank, paint)
-
-
-def plane_shapes(form: vs.VideoFormat) -> list[tuple[int, int]]:
-    chroma = (HEIGHT >> form.subsampling_h, WIDTH >> form.subsampling_w)
-    return [(HEIGHT, WIDTH), chroma, chroma][: form.num_planes]
-
-
-def dtype_of(form: vs.VideoFormat) -> type[np.generic]:
-    if form.sample_type == vs.FLOAT:
-        return np.float16 if form.bits_per_sample == 16 else np.float32
-    return np.uint8 if form.bits_per_sample == 8 else np.uint16
-
-
-def pictures(clip: vs.VideoNode) -> Frames:
-    return [arrays(frame) for frame in clip.frames()]
-
-
-def arrays(frame: vs.VideoFrame) -> list[NDArray[Any]]:
-    return [plane.copy() for plane in planes_of(frame)]
-
-
-def differ(a: list[NDArray[Any]], b: list[NDArray[Any]]) -> bool:
-    return any((x != y).any() for x, y in zip(a, b, strict=True))
-
-
-def assert_equal(found: Frames, wanted: Frames) -> None:
-    assert len(found) == len(wanted)
-    for made, right in zip(found, wanted, strict=True):
-        for a, b in zip(made, right, strict=True):
-            np.testing.assert_array_equal(a, b)

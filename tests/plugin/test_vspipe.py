@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import vapoursynth as vs
 from numpy.typing import NDArray
+from vspipes import SECONDS, run_vspipe
 
 import framemend
 from framemend.planes import add_residual, to_rgb
@@ -22,7 +22,6 @@ from framemend.vsframes import plane_format, planes_of
 from framemend_filters.engine import Repairer, RepairSettings
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 120  # longer is a dead-lock
 SOURCE = """
 import numpy as np
 import vapoursynth as vs
@@ -52,22 +51,13 @@ Vspipe = Callable[..., bytes]
 @pytest.fixture(scope="session")
 def vspipe(tmp_path_factory: pytest.TempPathFactory) -> Vspipe:
     """`vspipe(script, *options)`: run a script's text or file, and give stdout."""
-    beside = Path(sys.executable).with_name("vspipe")
-    program = str(beside) if beside.is_file() else shutil.which("vspipe")
-    if program is None:
-        pytest.skip("no vspipe: neither beside this Python nor on PATH")
     folder = tmp_path_factory.mktemp("vspipe")
-    environment = {**os.environ, "XDG_CONFIG_HOME": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-m", "vapoursynth", "config"], env=environment, check=True, capture_output=True)
 
     def run(script: str | Path, *options: str) -> bytes:
         if isinstance(script, str):
             (folder / "script.vpy").write_text(script)
             script = folder / "script.vpy"
-        command = [program, *options, str(script), "-"]
-        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, timeout=SECONDS, check=False)
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout
+        return run_vspipe(script, *options, home=folder)
 
     return run
 
@@ -126,22 +116,25 @@ framemend.repair(core.std.SetFieldBased(clip, 2), model={str(tiny_model)!r}).set
 
 
 def test_the_script_in_examples_runs(vspipe: Vspipe, tiny_model: Path) -> None:
-    given = vspipe(Path("examples/vapoursynth.vpy"), "-c", "y4m", "-o", "1", "-e", "5")
-    repaired = vspipe(Path("examples/vapoursynth.vpy"), "-c", "y4m", "-e", "5", "-a", f"model={tiny_model}")
+    given = vspipe(ROOT / "examples/vapoursynth.vpy", "-c", "y4m", "-o", "1", "-e", "5")
+    repaired = vspipe(ROOT / "examples/vapoursynth.vpy", "-c", "y4m", "-e", "5", "-a", f"model={tiny_model}")
     assert len(repaired) == len(given) and repaired != given
 
 
 def test_every_call_on_the_page_in_examples_is_taken(tiny_model: Path) -> None:
     page = (ROOT / "examples" / "vapoursynth.md").read_text()
-    calls = re.findall(r"^repaired = framemend\.repair\((clip.*)\)$", page, re.MULTILINE)
-    assert len(calls) == 6
-    names: dict[str, Any] = {"clip": run_here(SOURCE.format(form="YUV420P8")), "framemend": framemend}
+    calls = re.findall(r"^(?:repaired|shown) = framemend\.(repair\(clip.*|preview\(clip.*)\)$", page, re.MULTILINE)
+    assert len(calls) == 12
+    names: dict[str, Any] = {"clip": run_here(SOURCE.format(form="YUV420P8")), "framemend": framemend, "vs": vs}
     names["mask"] = run_here(SOURCE.format(form="GRAY8"))
     for call in calls:
         call = call.replace('"my-weights"', repr(str(tiny_model)))
-        if "model=" not in call:
+        if call.startswith("repair") and "model=" not in call:
             call += f", model={str(tiny_model)!r}"
-        assert eval(f"framemend.repair({call})", names).num_frames == names["clip"].num_frames
+        made = eval(f"framemend.{call})", names)
+        assert made.num_frames == names["clip"].num_frames * (2 if "interleave" in call else 1)
+        if call.startswith("repair"):
+            names["repaired"] = made
 
 
 def repaired_output(model: Path, mask: str = "") -> str:

@@ -40,27 +40,28 @@ def compose(
     made: NDArray[np.float32],
     error: NDArray[np.float32],
     mask: NDArray[np.uint8] | None,
-    strength: float,
+    strength: float | NDArray[np.float32],
     noise: float,
     seed: int | None,
 ) -> FrameRepair:
     """Residual of a frame.
 
     given, made: H W 3; mask: H W uint8, 255 where `made` replaces `given`, less at soft edges; elsewhere
-    `strength` of the difference is taken. noise: standard deviation of that around; seed: of the grain laid on generated
-    areas, None for none.
+    `strength` of the difference is taken, one number or H W. noise: standard deviation of that around; seed: of the grain
+    laid on generated areas, None for none.
     """
-    weight = np.float32(strength)
+    strengths = np.asarray(strength, np.float32)[..., None]  # 1, or H W 1
+    weight = strengths
     generated = 0.0
-    touched = np.zeros(given.shape[:2], bool) if strength == 0 else None
+    touched = None if strengths.all() else np.broadcast_to(strengths[..., 0] > 0, given.shape[:2])
     if mask is not None:
         share = mask.astype(np.float32) / 255
         generated = float(share.mean())
-        remaining = (1 - strength) * noise
-        if seed is not None and remaining > GRAIN_FROM:
+        remaining = (1 - strengths) * np.float32(noise)
+        if seed is not None and remaining.max() > GRAIN_FROM:
             grain = np.random.default_rng(seed).standard_normal(made.shape, np.float32)
-            made = (made + grain * np.float32(remaining) * share[..., None]).astype(np.float32)
-        weight = (share + (1 - share) * np.float32(strength))[..., None]
-        touched = mask > 0 if strength == 0 else None
+            made = (made + grain * np.where(remaining > GRAIN_FROM, remaining, 0) * share[..., None]).astype(np.float32)
+        weight = share[..., None] + (1 - share[..., None]) * strengths
+        touched = touched | (mask > 0) if touched is not None else None
     residual = (made - given) * weight
     return FrameRepair(residual.astype(np.float32), touched, error, generated)

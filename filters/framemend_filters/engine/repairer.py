@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,15 +24,16 @@ from framemend_filters.engine.windows import (
     plan_segments,
 )
 from framemend_filters.errors import SettingError
-from framemend_filters.weights import model_folder
+from framemend_filters.weights import model_window
 
 if TYPE_CHECKING:
     import torch
 
-    from framemend_filters.model import FramemendModel
+    from framemend_filters.engine.backends import Network
 
 Picture = NDArray[np.float32]
 Mask = NDArray[np.uint8]
+Plane = NDArray[np.float32]
 
 HOLE_RADIUS = 16
 """Frames on both sides that holes may borrow from."""
@@ -59,7 +59,7 @@ class Repairer:
         self.settings = settings or RepairSettings()
         self.strength = self.settings.strength if self.settings.strength is not None else (0.0 if masked else 1.0)
         self.masked = masked
-        config = json.loads((model_folder(self.settings.model) / "config.json").read_text())
+        config = model_window(self.settings.model)
         self._lookahead = self.settings.lookahead
         self.chunk_frames: int = config["frames"] if self._lookahead is None else 1
         self._mean_radius: int = config["radius"]
@@ -67,7 +67,7 @@ class Repairer:
         self._reach = max(self._mean_radius, HOLE_RADIUS) if masked else self._mean_radius
         self.radius = self._reach + max(CUT_LOOK_BACK, CUT_LOOK_AHEAD - 1)
         self._lock = threading.Lock()
-        self._network: FramemendModel | None = None
+        self._network: Network | None = None
         self._device = ""
 
     def span(self, chunk: int, num_frames: int) -> range:
@@ -82,30 +82,33 @@ class Repairer:
         *,
         num_frames: int,
         cuts: frozenset[int] | None = None,
+        strengths: Mapping[int, Plane] | None = None,
     ) -> list[FrameRepair]:
         """Repair a chunk: one FrameRepair for each of its frames that lies in the clip.
 
         frames: H W 3 float32 RGB 0..1 for every number in span(); masks: H W uint8, 255 where to generate, for frames
-        that have one; cuts: numbers i with a cut between frames i and i+1, None to detect them.
+        that have one; cuts: numbers i with a cut between frames i and i+1, None to detect them; strengths: H W float32,
+        0..1, in place of the setting's one number, for each frame of the chunk.
         """
         frames = {i: hold(f) for i, f in frames.items()}
         masks = {i: m for i, m in (masks or {}).items() if m.any()}
         written = chunk_frames(chunk, self.chunk_frames, num_frames)
         num_frames = self._visible_end(chunk, num_frames)
+        strength = strengths or dict.fromkeys(written, self.strength)
         height, width = frames[written.start].shape[:2]
         if min(height, width) < LEAST_EDGE:
             raise SettingError(f"frames are {width}x{height}; the smallest that can be repaired is 16x16")
-        if self.strength == 0 and not any(i in masks for i in written):
+        if not any(i in masks or np.any(strength[i]) for i in written):
             return [untouched(height, width) for _ in written]
         if cuts is None:
             automatic = self.settings.scene_changes == "auto"
             cuts = find_cuts(frames, masks, num_frames) if automatic else frozenset()
         repairs: list[FrameRepair] = []
         for segment in plan_segments(chunk, self.chunk_frames, self._reach, num_frames, cuts):
-            if self.strength == 0 and not any(i in masks for i in segment.frames):
+            if not any(i in masks or np.any(strength[i]) for i in segment.frames):
                 repairs += [untouched(height, width) for _ in segment.frames]
             else:
-                repairs += self._repair_segment(segment, frames, masks)
+                repairs += self._repair_segment(segment, frames, masks, strength)
         return repairs
 
     def repair_stream(self, frames: Iterable[tuple[Picture, Mask | None]]) -> Iterator[FrameRepair]:
@@ -141,10 +144,14 @@ class Repairer:
         return min(num_frames, (chunk + 1) * self.chunk_frames + self._lookahead)
 
     def _repair_segment(
-        self, segment: Segment, frames: Mapping[int, NDArray[np.floating]], masks: Mapping[int, Mask]
+        self,
+        segment: Segment,
+        frames: Mapping[int, NDArray[np.floating]],
+        masks: Mapping[int, Mask],
+        strength: Mapping[int, float | Plane],
     ) -> Iterator[FrameRepair]:
         aligner = Aligner(segment, frames, masks, radius=self._mean_radius, neighbours=self._neighbours)
-        area = self._area(segment, masks, aligner)
+        area = self._area(segment, masks, strength, aligner)
         made, errors = self._infer(aligner, area)
         for place, index in enumerate(segment.frames):
             if area == aligner.whole:
@@ -154,20 +161,25 @@ class Repairer:
                 error = np.zeros(picture.shape[:2], np.float32)
                 picture[area], error[area] = made[place], errors[place]
             seed = index if self.settings.grain else None
-            repair = compose(frames[index], picture, error, masks.get(index), self.strength, aligner.noise, seed)
+            repair = compose(frames[index], picture, error, masks.get(index), strength[index], aligner.noise, seed)
             yield replace(repair, borrowed=aligner.sources(index))
 
-    def _area(self, segment: Segment, masks: Mapping[int, Mask], aligner: Aligner) -> tuple[slice, slice]:
-        """What of the frames the network has to see: all, or with strength 0 the holes and what is around them."""
+    def _area(
+        self,
+        segment: Segment,
+        masks: Mapping[int, Mask],
+        strength: Mapping[int, float | Plane],
+        aligner: Aligner,
+    ) -> tuple[slice, slice]:
+        """What of the frames the network has to see: where strength is 0 the holes alone and what is around them."""
         from framemend_filters.engine.tiles import area_around
 
-        if self.strength > 0:
-            return aligner.whole
-        holes = np.zeros((aligner.height, aligner.width), bool)
+        wanted = np.zeros((aligner.height, aligner.width), bool)
         for index in segment.frames:
+            wanted |= np.asarray(strength[index]) > 0
             if index in masks:
-                holes |= masks[index] > 0
-        return area_around(holes, HOLE_CONTEXT)
+                wanted |= masks[index] > 0
+        return aligner.whole if wanted.all() else area_around(wanted, HOLE_CONTEXT)
 
     def _infer(self, aligner: Aligner, area: tuple[slice, slice]) -> tuple[Picture, Picture]:
         """Align and run the network tile by tile: pictures T h w 3 and expected errors T h w of an area, float32."""
@@ -175,27 +187,24 @@ class Repairer:
 
         from framemend_filters.engine.tiles import run_tiled, tile_edge
 
-        network, device = self._model()
+        network, device = self._open()
 
         def run(rows: slice, columns: slice) -> torch.Tensor:
             inputs = _tensors(aligner.part(rows, columns, ALIGN_THREADS))
             with torch.inference_mode():
-                picture, log_error = network(**{n: v.to(device) for n, v in inputs.items()}, return_dict=False)
+                picture, log_error = network(**{n: v.to(device) for n, v in inputs.items()})
             return torch.cat([picture, log_error.exp()[:, :, None]], 2)[0].float()
 
         tile = tile_edge(aligner.height, aligner.width, self.settings.tile)
         joined = run_tiled(run, area, tile, self.settings.tile_overlap).permute(0, 2, 3, 1).numpy()
         return joined[..., :3], joined[..., 3]
 
-    def _model(self) -> tuple[FramemendModel, str]:
-        from framemend_filters.engine.devices import pick_device, pick_precision, place
-        from framemend_filters.model import load_model
+    def _open(self) -> tuple[Network, str]:
+        from framemend_filters.engine.backends import open_network
 
         with self._lock:
             if self._network is None:
-                self._device = pick_device(self.settings.device)
-                dtype = pick_precision(self.settings.precision, self._device)
-                self._network = place(load_model(self.settings.model), self._device, dtype)
+                self._network, self._device = open_network(self.settings)
             return self._network, self._device
 
 

@@ -16,7 +16,7 @@ class RepairSettings:
     """Settings of a `Repairer`; SettingError where one is out of range."""
 
     model: str = "fast"
-    """Name of shipped weights, or a folder in transformers format."""
+    """Name of shipped weights, a folder in transformers format, or a .safetensors or .pth of a single-frame model."""
     strength: float | None = None
     """How much of the blind repair is applied, 0..1. None: 1 without a mask, 0 with one."""
     device: str = "auto"

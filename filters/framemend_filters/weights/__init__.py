@@ -10,11 +10,34 @@ from framemend_filters.errors import ModelError
 WEIGHTS = Path(__file__).parent
 MODEL_TYPE = "framemend"
 """What config.json of a model folder says."""
+SINGLE_FRAME_SUFFIXES = (".safetensors", ".pth")
+"""Of files that hold a third-party model of single frames."""
 
 
 def shipped_models() -> list[str]:
     """Names of the weights that come with the package."""
     return sorted(path.parent.name for path in WEIGHTS.glob("*/config.json"))
+
+
+def is_single_frame(model: str | Path) -> bool:
+    """Whether a model is named by a file, not a folder: one of single frames, for `framemend_filters.model.single_frame`."""
+    return Path(model).suffix in SINGLE_FRAME_SUFFIXES and Path(model).is_file()
+
+
+def model_window(model: str | Path) -> dict[str, int]:
+    """What the window of a model needs: `frames`, `radius` and `neighbours` as in `FramemendConfig`. Raises ModelError."""
+    if is_single_frame(model):
+        return {"frames": 1, "radius": 1, "neighbours": 1}  # the engine always aligns something
+    config = json.loads((model_folder(model) / "config.json").read_text())
+    return {name: config[name] for name in ("frames", "radius", "neighbours")}
+
+
+def model_files(model: str | Path) -> list[Path]:
+    """The files that decide what a model makes: its configuration and weights, or the one file. Raises ModelError."""
+    if is_single_frame(model):
+        return [Path(model)]
+    folder = model_folder(model)
+    return [folder / "config.json", folder / "model.safetensors"]
 
 
 def model_folder(model: str | Path) -> Path:
@@ -26,7 +49,9 @@ def model_folder(model: str | Path) -> Path:
         folder = Path(model)
         if not folder.is_dir():
             names = ", ".join(shipped_models()) or "none"
-            raise ModelError(f"no model named {str(model)!r}; shipped are {names}; or pass a folder with config.json")
+            raise ModelError(
+                f"no model named {str(model)!r}; shipped are {names}; or pass a folder with config.json, or a .safetensors or .pth of a model that spandrel knows"
+            )
     config = folder / "config.json"
     try:
         kind = json.loads(config.read_text()).get("model_type")

@@ -311,11 +311,11 @@ def use_threads(args: argparse.Namespace) -> None:
 
 def hash_model(model: str) -> str:
     """SHA-256 of a model's configuration and weights."""
-    from framemend_filters.weights import model_folder
+    from framemend_filters.weights import model_files
 
     digest = hashlib.sha256()
-    for name in ("config.json", "model.safetensors"):
-        digest.update((model_folder(model) / name).read_bytes())
+    for path in model_files(model):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -170,14 +170,13 @@ def _there_already(job: Job, media: Path) -> Path | None:
 
 def _key(path: Path, options: argparse.Namespace, codec: str) -> str:
     """Changes with everything that changes the repaired media: the file, the options, masks, weights, this version."""
-    from framemend_filters.weights import model_folder
+    from framemend_filters.weights import model_files
 
     parts: list[Any] = [str(path), _state(path), codec, __version__, _options_that_count(options)]
     if has_masks(options) and options.mask:
         mask = Path(options.mask)
         parts.append([_state(p) for p in (sorted(mask.iterdir()) if mask.is_dir() else [mask]) if p.exists()])
-    weights = model_folder(options.model) / "model.safetensors"
-    parts.append(hashlib.sha256(weights.read_bytes()).hexdigest())
+    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in model_files(options.model)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 

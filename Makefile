@@ -1,5 +1,5 @@
 # Everything a person does here is one of these. Each sets up what it needs: a Python >= 3.12, .venv, the package.
-.PHONY: help demo test check build evaluate fuzz bench-quality set-up clean
+.PHONY: help demo test check build evaluate fuzz bench-quality bench-speed set-up clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +15,7 @@ help:
 	@echo "make fuzz       run framemend on 2,000 damaged files"
 	@echo "make evaluate   PSNR and SSIM of every task on the clips in DATA=$(DATA)"
 	@echo "make bench-quality  the same beside hand-made filters, into examples/results.md; goes on where it was stopped"
+	@echo "make bench-speed  speed against other filters and this machine; an hour, writes examples/speed.md"
 
 demo: set-up
 	@$(BIN)/python examples/demo.py
@@ -38,6 +39,10 @@ bench-quality: set-up
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@for step in tune run report sheets; do \
 	  PYTHONPATH=tests nice $(BIN)/python -m bench.quality $$step --data "$(dir $(DATA))" || exit 1; done
+
+bench-speed: set-up
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@$(BIN)/python tests/bench/speed.py
 
 # vspipe does not start before `vapoursynth config` has noted this environment in the user's settings.
 set-up: $(READY)

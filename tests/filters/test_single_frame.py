@@ -24,7 +24,9 @@ def weights() -> dict[str, torch.Tensor]:
 
     torch.manual_seed(2)
     network = NAFNet(img_channel=3, width=4, middle_blk_num=1, enc_blk_nums=[1], dec_blk_nums=[1])
-    torch.nn.init.normal_(network.ending.bias, 0.05, 0.05)
+    bias = network.ending.bias
+    assert bias is not None
+    torch.nn.init.normal_(bias, 0.05, 0.05)
     return {name: value.contiguous() for name, value in network.state_dict().items()}
 
 

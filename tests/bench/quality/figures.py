@@ -9,6 +9,7 @@ import os
 import resource
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,7 +110,7 @@ class Kept:
 
     def _read(self) -> dict[str, dict[str, Figures]]:
         """What is kept, if it was measured on as many frames."""
-        content = json.loads(self._path.read_text()) if self._path.is_file() else {"frames": 0}
+        content: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {"frames": 0}
         if content["frames"] != self.frames:
             return {}
         names = [f.name for f in dataclasses.fields(Figures)]

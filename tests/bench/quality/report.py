@@ -25,7 +25,7 @@ framemend beside hand-made filters, on the same frames. Made by `make bench-qual
 
 - **Frames:** of each of the {clips} clips `clean_*` of data/test the first {frames}, of these the middle {width}x{height}.
   Figures on whole, longer clips are not the same; those of framemend are in the README.
-- **Settings:** each filter's best of at most six on data/val, by PSNR, for each task on its own
+- **Settings:** each filter's best of three to six on data/val (up to three more where the best was the last), by PSNR, for each task
   (`tests/bench/quality/tuned.json` has all that were tried); nothing is tuned on data/test. framemend has one setting for all tasks
   and is told neither the task nor the strength of the damage.
 - **PSNR** (dB) and **SSIM**: RGB, 8 bit, means over frames and clips; tasks with holes are measured inside the hole, *whole* is the

@@ -106,3 +106,10 @@ def test_a_lone_frame_has_no_valid_neighbours_and_is_its_own_mean() -> None:
     aligned = align_segment(Segment(range(1), range(1)), {0: still[0]}, radius=6, neighbours=2)
     assert aligned.validity.max() == 0
     np.testing.assert_allclose(aligned.mean[0], still[0], atol=1e-6)
+
+
+def test_flow_does_not_depend_on_what_was_matched_before() -> None:
+    large, small = ([flow_picture(f) for f in panning_clip(2, h, w, speed=2)] for h, w in ((72, 96), (48, 64)))
+    before = dis_flow(large[0], large[1])
+    dis_flow(small[0], small[1])
+    np.testing.assert_array_equal(dis_flow(large[0], large[1]), before)

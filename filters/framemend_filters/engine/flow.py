@@ -80,12 +80,11 @@ def dis_flow(picture: NDArray[np.uint8], other: NDArray[np.uint8], scale: int = 
             np.asarray(cv2.copyMakeBorder(p, *pad, cv2.BORDER_REPLICATE), np.uint8) for p in (picture, other)
         )
     finest = max(0, DIS_HALVINGS - scale.bit_length() + 1)
-    searches = _local.__dict__.setdefault("dis", {})
-    if finest not in searches:
-        searches[finest] = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        searches[finest].setFinestScale(finest)
+    # a new one each time: on small pictures DIS changes its own settings, and keeps them for those that come after
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    search.setFinestScale(finest)
     start: Any = None
-    flow = searches[finest].calc(picture, other, start)
+    flow = search.calc(picture, other, start)
     return np.ascontiguousarray(flow[:height, :width], np.float32) * np.float32(scale)
 
 

@@ -70,6 +70,11 @@ class Repairer:
         self._network: Network | None = None
         self._device = ""
 
+    @property
+    def looks_everywhere(self) -> bool:
+        """Whether frames without a mask may change as well."""
+        return self.strength > 0
+
     def span(self, chunk: int, num_frames: int) -> range:
         """Numbers of the frames that `repair_chunk` needs, in a clip of `num_frames`."""
         return chunk_span(chunk, self.chunk_frames, self._reach, self._visible_end(chunk, num_frames))

@@ -1,0 +1,40 @@
+"""Judges what detectors describe by a quadratic score that was fitted on training clips (tests/bench/fit_detectors.py)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FILE = Path(__file__).with_name("fitted.json")
+
+
+@dataclass(frozen=True)
+class Score:
+    """Logistic regression on features, their squares and products: log odds that a description is of a defect."""
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log odds, N, of descriptions N F. Descriptions beyond what was fitted on count as the outermost."""
+        return terms(np.clip((features - self.mean) / self.deviation, -4, 4)) @ self.weights
+
+
+def terms(features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What the weights are for: N F features to N (1 + F + F (F + 1) / 2) terms."""
+    first, second = np.triu_indices(features.shape[1])
+    products = features[:, first] * features[:, second]
+    return np.concatenate([np.ones((len(features), 1)), features, products], 1).astype(np.float64)
+
+
+@cache
+def score(name: str) -> Score:
+    """The score of that name from FILE."""
+    stored = json.loads(FILE.read_text())[name]
+    return Score(*(np.array(stored[part]) for part in ("mean", "deviation", "weights")))

@@ -1,0 +1,44 @@
+"""Draws what detectors have found as a mask: wide enough to hold soft edges, with a feather."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+EDGE_SHARE = 1 / 100
+"""Share of the frame's height (at least 3 samples) along its edges in which nothing is taken for damage: the gate that
+weaves, black bars and flow that runs out of the picture show there."""
+LARGEST_SHARE = 0.1
+"""A mask of one frame that covers more than this is none: brightness leapt, or a cut was missed."""
+FEATHER = 128
+"""Value of the outermost samples of a mask, around those of 255."""
+
+
+def draw(labels: NDArray[np.int32], kept: NDArray[np.bool_], widen: tuple[int, int]) -> NDArray[np.uint8] | None:
+    """Mask of the numbers n in `labels` (H W, 0 none) with kept[n - 1], widened by so many samples across and down.
+
+    H W uint8: 255, and FEATHER one sample around. None where nothing is kept, or too much of the frame.
+    """
+    if not kept.any():
+        return None
+    chosen = np.concatenate([[False], kept])[labels].astype(np.uint8)
+    if np.count_nonzero(chosen) > LARGEST_SHARE * chosen.size:
+        return None
+    across, down = widen
+    core = cv2.dilate(chosen, np.ones((2 * down + 1, 2 * across + 1), np.uint8))
+    soft = cv2.dilate(core, np.ones((3, 3), np.uint8))
+    return np.where(core > 0, 255, np.where(soft > 0, FEATHER, 0)).astype(np.uint8)
+
+
+def margin(height: int) -> int:
+    """Samples by which a defect is widened: its soft edge grows with the scan."""
+    return 1 + round(height / 720)
+
+
+def off_the_edges(boxes: NDArray[np.int32], shape: tuple[int, int], *, sides_only: bool = False) -> NDArray[np.bool_]:
+    """Which boxes (left, top, width, height, ...) keep clear of the frame's edges; sides_only: of left and right."""
+    left, top, width, height = (boxes[:, i] for i in range(4))
+    edge = max(3, round(EDGE_SHARE * shape[0]))
+    clear = (left >= edge) & (left + width <= shape[1] - edge)
+    return clear if sides_only else clear & (top >= edge) & (top + height <= shape[0] - edge)

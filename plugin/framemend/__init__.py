@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from framemend.detectnode import detect
     from framemend.node import repair
     from framemend.previews import preview
     from framemend_filters.engine import RepairSettings
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["FramemendError", "RepairSettings", "__version__", "preview", "repair"]
+__all__ = ["FramemendError", "RepairSettings", "__version__", "detect", "preview", "repair"]
 
 _HOMES = {
     "FramemendError": "framemend_filters.errors",
     "RepairSettings": "framemend_filters.engine",
+    "detect": "framemend.detectnode",
     "preview": "framemend.previews",
     "repair": "framemend.node",
 }

@@ -37,6 +37,7 @@ COMMANDS = (
     Command("verify", "prove from a report that nothing else was changed", "framemend.verify"),
     Command("undo", "bring original samples back", "framemend.undo"),
     Command("pipe", "repair a YUV4MPEG2 stream from stdin to stdout", "framemend.pipe"),
+    Command("detect", "find damage and report it; write masks of it", "framemend.findings"),
     Command("extend", "add frames to the end of a video", "framemend.extend"),
     Command("train", "train a model on any folder of videos and pictures", "framemend.train"),
     Command("evaluate", "measure a model on standard kinds of damage", "framemend.evaluate"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,10 +68,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _repair(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted:
+    from .detection import pictures_for, repairer_for
     from .sequences import is_sequence, repair_sequence
     from .stills import STILL_SUFFIXES
 
     check_paths(args.input, args.output, overwrite=args.overwrite)
+    if args.detect or args.show_mask:
+        if args.detect and args.input.suffix.lower() in STILL_SUFFIXES and not is_sequence(args.input):
+            raise SettingError(f"--detect compares frames, and {args.input} is a picture; give a mask instead")
+        repairer = repairer_for(args, repairer.settings, partial(pictures_for, args), note)
     pictures_in, pictures_out = is_sequence(args.input), is_sequence(args.output)
     if pictures_in and pictures_out:
         return repair_sequence(args, repairer, note)
@@ -102,13 +108,14 @@ def _repair_picture(args: argparse.Namespace, repairer: Repairer, note: Note) ->
     picture, metadata = read_still(args.input)
     masks = open_masks(args, picture.shape[1], picture.shape[0], num_frames=1)
     with finished_file(args.output) as temporary:
-        write_still(temporary, repair_still(picture, repairer, masks), metadata, args.output, note)
-    hidden = masks.mask_for(0, 0.0) if masks is not None else None
-    return Counted(frames=1, generated=0.0 if hidden is None else float(hidden.mean()) / 255)
+        repaired, generated = repair_still(picture, repairer, masks)
+        write_still(temporary, repaired, metadata, args.output, note)
+    return Counted(frames=1, generated=generated)
 
 
 def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted:
     from .archive.smart import SmartTarget
+    from .detection import pictures_for
     from .remux import VideoTarget, finished_file
     from .sequences import finished_pictures, is_sequence, open_video, picture_settings
 
@@ -121,7 +128,9 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> C
         given, taken = source.given_pix_fmt, source.first.format.name
         if given != taken:
             note(f"{args.input} has {given} samples; they are converted to {taken}")
-        masks = open_masks(args, source.first.width, source.first.height, num_frames=source.video.frames or None)
+        size, frames = (source.first.width, source.first.height), source.video.frames or None
+        again = partial(pictures_for, args)
+        masks = open_masks(args, *size, num_frames=frames, rate=source.rate, pictures=again)
         smart = _smart(args, source, repairer, note) if args.smart and not to_pictures else None
         work = Work(args, source, masks, repairer, note, recorded=args.report is not None, frames=smart)
         with work:
@@ -158,8 +167,10 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> C
 def _smart(args: argparse.Namespace, source: VideoSource, repairer: Repairer, note: Note) -> SmartSource | None:
     """What reads the file where only a part is encoded again; None: all of it is, and `note` was told why."""
     from .archive.smart import SmartSource, plan_smart
+    from .detection import pictures_for
 
-    masks = open_masks(args, source.first.width, source.first.height)
+    again = partial(pictures_for, args)
+    masks = open_masks(args, source.first.width, source.first.height, pictures=again)
     plan = plan_smart(args, source, masks, repairer, note)
     return None if plan is None else SmartSource(source, plan)
 

@@ -5,6 +5,7 @@ Here the arguments are checked; vsgraph.py has the nodes that do the work.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from os import PathLike, fspath
 from typing import Any, Literal, NoReturn
@@ -22,6 +23,7 @@ def repair(
     clip: vs.VideoNode,
     mask: vs.VideoNode | None = None,
     *,
+    detect: str | Sequence[str] | None = None,
     model: str | PathLike[str] = "fast",
     strength: float | vs.VideoNode | None = None,
     fields: bool = False,
@@ -42,6 +44,8 @@ def repair(
         zimg assumes is taken.
     mask: what to generate, as large and as long as the clip, any format of 8 to 16 bit or float; its first plane
         counts, full range: white is generated, black is kept, grey is a soft edge.
+    detect: damage to find and generate, joined with the mask: the kinds of `framemend.detect`, or "auto" for what the
+        clip shows; strength is 0 with it unless given. "auto" and "logo" read the whole clip at the call.
     model: name of shipped weights, a folder in transformers format, or a .safetensors or .pth of a restoration model of
         single frames that spandrel knows (`pip install framemend[spandrel]`).
     strength: how much of the blind repair is applied, 0 to 1; or a clip that says it for each sample, of the same kind as
@@ -67,7 +71,7 @@ def repair(
     Raises vapoursynth.Error: at the call for a format, size, mask or setting that will not do; when a frame is asked
     for, if its properties say that it cannot be repaired (fields, a matrix that is not linear).
     """
-    _check_clip(clip)
+    check_clip(clip, "repair")
     if mask is not None:
         mask = grey_clip(clip, mask, "mask")
     varied = grey_clip(clip, strength, "strength") if isinstance(strength, vs.VideoNode) else None
@@ -106,10 +110,18 @@ def repair(
             grain=bool(grain),
         )
         _check_device(settings.device)
-        repairer = Repairer(settings, masked=mask is not None)
+        if detect and fields:
+            _fail("detect looks at whole frames; deinterlace first, or leave out fields")
+        if detect:
+            from framemend.detectnode import plan_of
+            from framemend_filters.engine.detecting import DetectingRepairer
+
+            repairer: Repairer = DetectingRepairer(settings, plan_of(clip, detect))
+        else:
+            repairer = Repairer(settings, masked=mask is not None)
     except FramemendError as error:
         raise vs.Error(f"framemend.repair: {error}") from None
-    if fixed == 0 and mask is None and varied is None:
+    if fixed == 0 and mask is None and varied is None and not detect:
         return _untouched(clip, repairer.chunk_frames)
 
     def build(clip: vs.VideoNode, mask: vs.VideoNode | None, varied: vs.VideoNode | None) -> vs.VideoNode:
@@ -155,16 +167,17 @@ def grey_clip(clip: vs.VideoNode, given: vs.VideoNode, name: str, caller: str = 
     return core.std.Expr(given, f"x 255 * {peak} /", format=vs.GRAY8)  # rounds and clamps
 
 
-def _check_clip(clip: vs.VideoNode) -> None:
+def check_clip(clip: vs.VideoNode, name: str) -> None:
+    """Raise vapoursynth.Error, in the name of the filter `name`, for a format or size that will not do."""
     if not isinstance(clip, vs.VideoNode):  # pyright: ignore[reportUnnecessaryIsInstance]
-        _fail(f"clip is a {type(clip).__name__}; pass a vapoursynth.VideoNode")
+        _fail(f"clip is a {type(clip).__name__}; pass a vapoursynth.VideoNode", name)
     form: vs.VideoFormat | None = clip.format  # None before API 4
     if form is None or form.color_family == vs.UNDEFINED:
-        _fail("the clip has a variable format; convert it to one format with resize first")
+        _fail("the clip has a variable format; convert it to one format with resize first", name)
     if not clip.width or not clip.height:
-        _fail("the clip has a variable size; bring it to one size with resize first")
+        _fail("the clip has a variable size; bring it to one size with resize first", name)
     if form.sample_type == vs.INTEGER and form.bits_per_sample > 16:
-        _fail(f"the clip is {form.name}; 8 to 16 bit integer, half and float work: convert it with resize first")
+        _fail(f"the clip is {form.name}; 8 to 16 bit integer, half and float work: convert it with resize first", name)
 
 
 def _number(name: str, value: object) -> float | None:
@@ -214,5 +227,5 @@ def _frames(clip: vs.VideoNode) -> str:
     return f"{clip.num_frames} frame{'' if clip.num_frames == 1 else 's'}"
 
 
-def _fail(text: str) -> NoReturn:
-    raise vs.Error(f"framemend.repair: {text}")
+def _fail(text: str, name: str = "repair") -> NoReturn:
+    raise vs.Error(f"framemend.{name}: {text}")

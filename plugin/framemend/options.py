@@ -22,19 +22,19 @@ def add_repair_options(parser: argparse.ArgumentParser) -> None:
         "--strength",
         type=float,
         metavar="S",
-        help="how much of the blind repair to apply, 0 to 1 (default: 1; with --mask or --rect: 0)",
+        help="how much of the blind repair to apply, 0 to 1 (default: 1; with masks or --detect: 0)",
+    )
+    add_mask_options(group)
+    group.add_argument(
+        "--detect",
+        metavar="KIND,...",
+        help="find the damage and generate it: dust, scratches, dropouts, blocks, frames, logo, flicker (evened out), or "
+        "auto: what the clip shows; with it strength is 0 unless given",
     )
     group.add_argument(
-        "--mask",
-        metavar="FILE",
-        help="what to generate, in white: a picture, a folder or pattern of pictures, or a video",
-    )
-    group.add_argument(
-        "--rect",
-        action="append",
-        default=[],
-        metavar="X,Y,W,H[@START-END]",
-        help="a rectangle to generate, in samples; from and to a frame number or a time (12.5s, 00:01:02.5), both included; may be repeated",
+        "--show-mask",
+        action="store_true",
+        help="repair nothing; paint red what would be generated, to look at it first",
     )
     group.add_argument(
         "--scene-changes",
@@ -63,6 +63,52 @@ def add_repair_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
+def add_mask_options(group: argparse._ArgumentGroup) -> None:
+    """Add what `masks.open_masks` reads."""
+    group.add_argument(
+        "--mask",
+        metavar="FILE",
+        help="what to generate, in white or drawn on a transparent ground: a picture, a folder or pattern of pictures, a "
+        "video, or shapes in JSON or SVG",
+    )
+    group.add_argument(
+        "--rect",
+        action="append",
+        default=[],
+        metavar="X,Y,W,H[@START-END]",
+        help="a rectangle to generate, in samples; from and to a frame number or a time (12.5s, 00:01:02.5), both included; may be repeated",
+    )
+    group.add_argument(
+        "--mask-colour", metavar="RRGGBB", help="of --mask, the samples of this colour, not the white ones"
+    )
+    group.add_argument(
+        "--mask-threshold",
+        type=int,
+        metavar="N",
+        help="of --mask, all samples from this code on, fully (1: all that are not black, as removelogo bitmaps have it)",
+    )
+    group.add_argument(
+        "--mask-from",
+        choices=["alpha"],
+        help="alpha: the input's alpha or infrared channel, as scanners write it; dark is damaged",
+    )
+    group.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="LOW-HIGH|RRGGBB[~SLACK]",
+        help="generate all samples of this luma (codes of 255) or near this colour; may be repeated",
+    )
+    group.add_argument(
+        "--track",
+        type=int,
+        metavar="FRAME",
+        help="the mask was drawn on this frame: carry it through the shot both ways",
+    )
+    group.add_argument("--grow", type=int, default=0, metavar="N", help="widen given masks by N samples (narrow: -N)")
+    group.add_argument("--feather", type=int, default=0, metavar="N", help="soften their edge outwards over N samples")
+
+
 def settings_from(args: argparse.Namespace) -> RepairSettings:
     """The settings for the engine. Raises SettingError where one is out of range."""
     from framemend_filters.engine import RepairSettings
@@ -81,8 +127,8 @@ def settings_from(args: argparse.Namespace) -> RepairSettings:
 
 
 def has_masks(args: argparse.Namespace) -> bool:
-    """Whether --mask or --rect was given."""
-    return bool(args.mask or args.rect)
+    """Whether any mask was given."""
+    return bool(args.mask or args.rect or args.key or args.mask_from)
 
 
 def repairer_from(args: argparse.Namespace, settings: RepairSettings) -> Repairer:

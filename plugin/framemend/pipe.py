@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from framemend_filters.errors import InputError, SettingError
 
-from .options import add_repair_options, repairer_from, settings_from
+from .options import add_repair_options, settings_from
 
 if TYPE_CHECKING:
     from framemend_filters.engine import Repairer
@@ -58,8 +58,10 @@ def run(args: argparse.Namespace) -> int:
         raise SettingError(f"{end} is a terminal; put framemend pipe between two commands: {EXAMPLE}")
     if args.format != "raw" and any((args.size, args.pix_fmt, args.rate)):
         raise SettingError(f"--size, --pix-fmt and --rate are for -f raw; {args.format} says these itself")
+    from .detection import repairer_for
+
     settings = settings_from(args)
-    repairer = repairer_from(args, settings)
+    repairer = repairer_for(args, settings, None, _say)
     with _data_only() as output:
         try:
             if args.format == "nut":
@@ -77,6 +79,7 @@ def _repair_plain(args: argparse.Namespace, repairer: Repairer, output: BinaryIO
     """y4m and raw frames. A stream cut short ends it: InputError, after the last whole frame."""
     from .colors import with_color
     from .masks import open_masks
+    from .planes import to_rgb
     from .progress import Progress
     from .streams import repair_frames
 
@@ -87,7 +90,7 @@ def _repair_plain(args: argparse.Namespace, repairer: Repairer, output: BinaryIO
         from .fields import check_fields
 
         check_fields(header.height, pixels)
-    masks = open_masks(args, header.width, header.height, num_frames=header.num_frames)
+    masks = open_masks(args, header.width, header.height, num_frames=header.num_frames, rate=header.frame_rate)
     rate = header.frame_rate
     ended: list[InputError] = []
 
@@ -97,8 +100,11 @@ def _repair_plain(args: argparse.Namespace, repairer: Repairer, output: BinaryIO
         except InputError as error:
             ended.append(error)
 
-    def mask_for(index: int, _):
-        return masks.mask_for(index, index / rate if rate else None) if masks else None
+    def mask_for(index: int, frame):
+        if masks is None:
+            return None
+        picture = to_rgb(frame.planes, pixels) if masks.looks_at_pictures else None
+        return masks.mask_for(index, index / rate if rate else None, picture)
 
     with Progress(header.num_frames, "pipe", args.quiet) as progress:
         writer = writer_of(output)
@@ -122,6 +128,10 @@ def _ends(args: argparse.Namespace):
 
     reader = Reader(stdin, fields=args.fields)
     return reader, lambda output: Writer(output, reader.header)
+
+
+def _say(text: str) -> None:
+    print(f"framemend: {text}", file=sys.stderr)
 
 
 @contextmanager

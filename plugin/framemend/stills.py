@@ -62,11 +62,14 @@ def read_still(path: Path) -> tuple[NDArray, list]:
     return picture, metadata
 
 
-def repair_still(picture: NDArray, repairer: Repairer, masks: MaskSource | None) -> NDArray:
-    """The repaired picture, same shape and dtype; alpha is passed through."""
-    mask = masks.mask_for(0, 0.0) if masks is not None else None
-    ((_, planes, _),) = repair_frames(repairer, [picture], planes_of_still, lambda *_: mask)
-    return with_planes(picture, planes)
+def repair_still(picture: NDArray, repairer: Repairer, masks: MaskSource | None) -> tuple[NDArray, float]:
+    """The repaired picture, same shape and dtype, alpha passed through; and the share of it that was generated."""
+    from .planes import to_rgb
+
+    alpha = _split(picture)[1]
+    mask = masks.mask_for(0, 0.0, to_rgb(*planes_of_still(picture)), alpha) if masks is not None else None
+    ((_, planes, repair),) = repair_frames(repairer, [picture], planes_of_still, lambda *_: mask)
+    return with_planes(picture, planes), repair.generated
 
 
 def planes_of_still(picture: NDArray) -> tuple[list[NDArray], PlaneFormat]:

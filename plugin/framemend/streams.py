@@ -51,13 +51,17 @@ def repaired_video(
     color: what --color says of the samples, in place of what the frames' tags say.
     """
     from .colors import with_color
-    from .frames import build_frame, views
+    from .frames import alpha_view, build_frame, views
 
     start = source.first.pts or 0
 
     def mask_for(index: int, frame: VideoFrame) -> NDArray | None:
         seconds = None if frame.pts is None else (frame.pts - start) * source.time_base
-        return None if masks is None else masks.mask_for(index, seconds)
+        if masks is None:
+            return None
+        colours = with_color(source.plane_format(frame), color)
+        picture = to_rgb(views(frame), colours) if masks.looks_at_pictures else None
+        return masks.mask_for(index, seconds, picture, alpha_view(frame) if masks.from_alpha else None)
 
     repaired = repair_frames(
         repairer,

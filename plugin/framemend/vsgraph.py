@@ -47,9 +47,9 @@ def repaired_clip(
     chunk_frames = repairer.chunk_frames
     num_chunks = -(-clip.num_frames // chunk_frames)
     before, after = _reach(repairer)
-    window = _window_clips(clip, chunk_frames, before, after, num_chunks)
-    masks = _window_clips(mask, chunk_frames, before, after, num_chunks) if mask is not None else []
-    strengths = _window_clips(strength, chunk_frames, 0, 0, num_chunks) if strength is not None else []
+    window = window_clips(clip, chunk_frames, before, after, num_chunks)
+    masks = window_clips(mask, chunk_frames, before, after, num_chunks) if mask is not None else []
+    strengths = window_clips(strength, chunk_frames, 0, 0, num_chunks) if strength is not None else []
     cache = RgbCache(min(RGB_BYTES_KEPT, len(window) * clip.width * clip.height * 3 * 4))
     writer = _ChunkWriter(repairer, cache, clip.num_frames, before, cuts_from_props=cuts_from_props)
     num_streams = min(num_streams, num_chunks)
@@ -82,7 +82,7 @@ def _reach(repairer: Repairer) -> tuple[int, int]:
     return first - span.start, span.stop - first - repairer.chunk_frames
 
 
-def _window_clips(
+def window_clips(
     clip: vs.VideoNode, chunk_frames: int, before: int, after: int, num_chunks: int
 ) -> list[vs.VideoNode]:
     """Clip j of these has, as its frame k, frame kK - before + j of the given clip; black where there is no such frame.

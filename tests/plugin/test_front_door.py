@@ -15,7 +15,7 @@ HEAVY = ("torch", "transformers", "vapoursynth", "av", "cv2")
 
 def test_exports_and_all_agree() -> None:
     assert framemend.__all__ == sorted(framemend.__all__)
-    assert set(framemend.__all__) == {"FramemendError", "RepairSettings", "__version__", "preview", "repair"}
+    assert set(framemend.__all__) == {"FramemendError", "RepairSettings", "__version__", "detect", "preview", "repair"}
     for name in framemend.__all__:
         assert getattr(framemend, name) is not None
         assert name in dir(framemend)
@@ -23,18 +23,20 @@ def test_exports_and_all_agree() -> None:
 
 
 def test_each_name_is_the_one_of_its_home() -> None:
+    from framemend.detectnode import detect
     from framemend.node import repair
     from framemend_filters.engine import RepairSettings
     from framemend_filters.errors import FramemendError
 
     assert framemend.repair is repair
+    assert framemend.detect is detect
     assert framemend.RepairSettings is RepairSettings
     assert framemend.FramemendError is FramemendError
 
 
 def test_an_unknown_name_says_which_there_are() -> None:
     with pytest.raises(
-        AttributeError, match="no attribute 'mend'; it has FramemendError, RepairSettings, preview, repair"
+        AttributeError, match="no attribute 'mend'; it has FramemendError, RepairSettings, detect, preview, repair"
     ):
         framemend.mend  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
 

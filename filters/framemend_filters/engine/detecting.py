@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from framemend_filters.damage.detection import Finder, Findings, Plan
 from framemend_filters.engine.compose import FrameRepair, untouched
-from framemend_filters.engine.repairer import Mask, Repairer, hold
+from framemend_filters.engine.repairer import Mask, Plane, Repairer, hold
 from framemend_filters.engine.settings import RepairSettings
 from framemend_filters.engine.windows import chunk_frames
 
@@ -51,6 +51,7 @@ class DetectingRepairer(Repairer):
         *,
         num_frames: int,
         cuts: frozenset[int] | None = None,
+        strengths: Mapping[int, Plane] | None = None,
     ) -> list[FrameRepair]:
         """As Repairer.repair_chunk, with frames for all of span(); masks are joined with what is found."""
         frames = {i: hold(f) for i, f in frames.items()}
@@ -58,14 +59,15 @@ class DetectingRepairer(Repairer):
         given = {i: m for i, m in (masks or {}).items() if m.any()}
         written = chunk_frames(chunk, self.chunk_frames, num_frames)
         found = {i: self.finder.find(i, frames, end) for i in written}
-        if self.strength == 0 and not any(i in given or found[i].masks for i in written):
+        strong = self.strength > 0 or any(np.any(s) for s in (strengths or {}).values())
+        if not strong and not any(i in given or found[i].masks for i in written):
             height, width = frames[written.start].shape[:2]
             return [_with_correction(untouched(height, width), frames[i], found[i]) for i in written]
         inner = super().span(chunk, num_frames)
         found |= {i: self.finder.find(i, frames, end) for i in inner if i not in found}
         joined = {i: m for i in inner if (m := _joined(given.get(i), found[i].mask())) is not None}
         pictures = {i: _corrected(frames[i], found[i]) for i in inner}
-        repairs = super().repair_chunk(chunk, pictures, joined, num_frames=num_frames, cuts=cuts)
+        repairs = super().repair_chunk(chunk, pictures, joined, num_frames=num_frames, cuts=cuts, strengths=strengths)
         return [_with_correction(r, frames[i], found[i]) for i, r in zip(written, repairs, strict=True)]
 
 
@@ -80,6 +82,7 @@ class MaskPainter(DetectingRepairer):
         *,
         num_frames: int,
         cuts: frozenset[int] | None = None,
+        strengths: Mapping[int, Plane] | None = None,
     ) -> list[FrameRepair]:
         """As DetectingRepairer.repair_chunk; the residual leads towards PAINT where the masks are."""
         frames = {i: hold(f) for i, f in frames.items()}

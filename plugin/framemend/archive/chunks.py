@@ -72,7 +72,7 @@ class ChunkRepairer:
                 yield self._laid_on(index, repairs[place] if wanted[place] else None)
 
     def _is_wanted(self, index: int) -> bool:
-        touches = self._repairer.strength > 0 or self._feed.mask(index) is not None
+        touches = self._repairer.looks_everywhere or self._feed.mask(index) is not None
         return touches and self._in_range(index, self._feed.seconds(index))
 
     def _laid_on(self, index: int, repair: FrameRepair | None) -> RepairedFrame:

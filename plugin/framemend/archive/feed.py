@@ -71,7 +71,7 @@ class Feed:
                 break
             if self._read >= self._first_kept:
                 self._kept[self._read] = frame
-                mask = self._masks.mask_for(self._read, self._seconds(frame)) if self._masks else None
+                mask = self._mask_of(frame)
                 if mask is not None:
                     self._holes[self._read] = mask
             self._read += 1
@@ -109,6 +109,16 @@ class Feed:
     def pictures(self, indices: range) -> Mapping[int, NDArray[np.floating]]:
         """The pictures of `indices`, each made only when it is looked at."""
         return _Pictures(self, indices)
+
+    def _mask_of(self, frame: VideoFrame) -> NDArray[np.uint8] | None:
+        """The mask of the frame that was read last."""
+        if self._masks is None:
+            return None
+        from ..frames import alpha_view
+
+        picture = self.picture(self._read) if self._masks.looks_at_pictures else None
+        alpha = alpha_view(frame) if self._masks.from_alpha else None
+        return self._masks.mask_for(self._read, self._seconds(frame), picture, alpha)
 
     def _seconds(self, frame: VideoFrame) -> Fraction | None:
         return None if frame.pts is None else (frame.pts - self._start_pts) * self._time_base

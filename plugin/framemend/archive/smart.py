@@ -94,8 +94,9 @@ def _wanted_frames(
     wanted = []
     for index, pts in enumerate(sorted(time for gop in gops for time in gop.pts)):
         seconds = (pts - start) * source.time_base
-        mask = masks.mask_for(index, seconds) if masks is not None else None
-        if (mask is not None or repairer.strength > 0) and ranges.covers(index, seconds):
+        open_ = masks is not None and (masks.looks_at_pictures or masks.from_alpha)  # only the frame itself can tell
+        mask = masks.mask_for(index, seconds) if masks is not None and not open_ else None
+        if (open_ or mask is not None or repairer.looks_everywhere) and ranges.covers(index, seconds):
             wanted.append(index)
     return wanted
 

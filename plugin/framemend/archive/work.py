@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -217,10 +218,11 @@ class SegmentMaker:
 
     def __init__(self, args: argparse.Namespace) -> None:
         """args: of `framemend repair`."""
-        from ..options import repairer_from, settings_from
+        from ..detection import pictures_for, repairer_for
+        from ..options import settings_from
 
         self._args = args
-        self._repairer = repairer_from(args, settings_from(args))
+        self._repairer = repairer_for(args, settings_from(args), partial(pictures_for, args), lambda _: None)
         self._chunks = segment_frames(args, self._repairer) // self._repairer.chunk_frames
         self._source: VideoSource | None = None
         self._next = 0
@@ -247,12 +249,14 @@ class SegmentMaker:
             self._source.__exit__(None, None, None)
 
     def _open(self) -> VideoSource:
+        from ..detection import pictures_for
         from ..masks import open_masks
         from ..sequences import open_video
 
         self.close()
         source = self._source = open_video(self._args)
-        masks = open_masks(self._args, source.first.width, source.first.height)
+        again = partial(pictures_for, self._args)
+        masks = open_masks(self._args, source.first.width, source.first.height, pictures=again)
         self._chunk_repairer = ChunkRepairer(
             Feed(source, masks), self._repairer, ranges_from(self._args).covers, recorded=True
         )

@@ -1,5 +1,5 @@
 # Everything a person does here is one of these. Each sets up what it needs: a Python >= 3.12, .venv, the package.
-.PHONY: help demo test check build evaluate fuzz bench-quality bench-speed set-up clean
+.PHONY: help demo test check build evaluate fuzz bench-quality bench-detection bench-speed set-up clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,6 +14,7 @@ help:
 	@echo "make build      wheel and source archive in dist/"
 	@echo "make fuzz       run framemend on 2,000 damaged files"
 	@echo "make evaluate   PSNR and SSIM of every task on the clips in DATA=$(DATA)"
+	@echo "make bench-detection  how well damage is found, into examples/detection.md"
 	@echo "make bench-quality  the same beside hand-made filters, into examples/results.md; goes on where it was stopped"
 	@echo "make bench-speed  speed against other filters and this machine; an hour, writes examples/speed.md"
 
@@ -34,6 +35,10 @@ fuzz: set-up
 
 evaluate: set-up
 	@$(BIN)/framemend evaluate --data "$(DATA)" --json "$(JSON)"
+
+bench-detection: set-up
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@nice $(BIN)/python tests/bench/detection.py "$(DATA)" > examples/detection.md
 
 bench-quality: set-up
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("files.md", "ffmpeg-pipe.md", "compare.md")
+PAGES = ("files.md", "ffmpeg-pipe.md", "compare.md", "damage.md")
 COMMANDS = [
     line.strip()
     for page in PAGES
@@ -41,6 +41,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     mask = np.zeros((54, 96), np.uint8)
     mask[10:20, 60:80] = 255
     cv2.imwrite(str(folder / "mask.png"), mask)
+    (folder / "shapes.json").write_text('[{"circle": [70, 20, 6], "from": 2}]')
     cv2.imwrite(str(folder / "blurred.jpg"), cv2.GaussianBlur(np.repeat(mask[..., None], 3, 2), (0, 0), 2))
     return folder
 
@@ -68,6 +69,9 @@ def test_the_command_works(desk: Path, command: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     words = shlex.split(command)
+    if words[1] == "detect" and "--html" in words:
+        assert "</html>" in (desk / words[words.index("--html") + 1]).read_text("utf-8")
+        return
     if words[1] == "compare":
         assert "</html>" in (desk / words[words.index("-o") + 1]).read_text("utf-8")
         return

@@ -82,9 +82,7 @@ def _reach(repairer: Repairer) -> tuple[int, int]:
     return first - span.start, span.stop - first - repairer.chunk_frames
 
 
-def window_clips(
-    clip: vs.VideoNode, chunk_frames: int, before: int, after: int, num_chunks: int
-) -> list[vs.VideoNode]:
+def window_clips(clip: vs.VideoNode, chunk_frames: int, before: int, after: int, num_chunks: int) -> list[vs.VideoNode]:
     """Clip j of these has, as its frame k, frame kK - before + j of the given clip; black where there is no such frame.
 
     Frames beyond the ends are never read, so they need not be the clip's: blank ones cost no request.

@@ -22,7 +22,7 @@ demo: set-up
 	@$(BIN)/python examples/demo.py
 
 test: check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: set-up
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/pyright --pythonpath $(BIN)/python

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from framemend_filters.errors import InputError
 
-from .frames import plane_format, views
+from .frames import alpha_view, plane_format, views
 from .planes import add_residual, to_rgb
 from .sources import TIMES_IN_DECODING_ORDER, VideoSource
 
@@ -112,7 +112,8 @@ def repair_range(
             number, frame = next(reader)
             given[number] = frame
             pictures[number] = to_rgb(views(frame), plane_format(frame))
-            mask = None if masks is None else masks.mask_for(number, video.seconds(number))
+            alpha = alpha_view(frame) if masks is not None and masks.from_alpha else None
+            mask = masks.mask_for(number, video.seconds(number), pictures[number], alpha) if masks is not None else None
             if mask is not None:
                 holes[number] = mask
         repairs = repairer.repair_chunk(chunk, pictures, holes, num_frames=total)

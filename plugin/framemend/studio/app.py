@@ -1,7 +1,9 @@
 """What the page can ask for. Every address begins with the visitor's own session; none holds a path."""
 
+import argparse
 import json
 from collections.abc import Iterable
+from functools import partial
 from importlib.resources import files
 from typing import Annotated, Any
 
@@ -9,12 +11,15 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse, Response
 
+from framemend_filters.damage.detection import KINDS
 from framemend_filters.errors import FramemendError, InputError, SettingError
 from framemend_filters.weights import shipped_models
 
+from ..detection import pictures_of, repairer_for
 from ..masks import open_masks
 from ..options import has_masks, settings_from
-from ..ranges import repair_range
+from ..ranges import IndexedVideo, repair_range
+from ..sources import VideoSource
 from .guard import Guard
 from .pictures import LARGEST_MASK_BYTES, PictureCache, jpeg, mask_of_png, png, rgb_of
 from .sessions import Busy, Session, Sessions
@@ -69,7 +74,8 @@ def build_app(
     def begin() -> dict[str, Any]:
         models = sorted({*shipped_models(), sessions.model})
         names = list(sessions.library.files())
-        return {"session": sessions.begin().id, "files": names, "models": models, "model": sessions.model}
+        start = {"files": names, "models": models, "model": sessions.model, "kinds": ["auto", *KINDS]}
+        return start | {"session": sessions.begin().id}
 
     @app.delete("/api/{session}")
     def end(session: str) -> dict[str, Any]:
@@ -175,9 +181,12 @@ def _queue(sessions: Sessions, session: Session, job: Job) -> dict[str, Any]:
 def _preview_job(sessions: Sessions, session: Session, asked: dict[str, Any]) -> Job:
     """A second around the play head, repaired as the whole clip would be."""
     clip = session.clip
-    options = parsed([*repair_arguments(asked, session.mask, model=sessions.model), "--device", sessions.device])
-    settings, masked = settings_from(options), has_masks(options)
-    masks = open_masks(options, clip.width, clip.height, num_frames=clip.num_frames)
+    words = [*repair_arguments(asked, session.mask, model=sessions.model), "--device", sessions.device]
+    if asked.get("show_mask"):
+        words.append("--show-mask")
+    options = parsed(words)
+    settings = settings_from(options)
+    _check_marks(options, clip)
     count = min(clip.num_frames, MOST_PREVIEW_FRAMES, max(1, round(clip.rate)))
     head = asked.get("frame", 0)
     if not isinstance(head, int) or not 0 <= head < clip.num_frames:
@@ -187,7 +196,12 @@ def _preview_job(sessions: Sessions, session: Session, asked: dict[str, Any]) ->
     def work(job: Job) -> None:
         folder = session.folder / f"preview-{job.number}"
         folder.mkdir()
-        repairer = sessions.workshop.repairer(settings, masked)
+        again = partial(pictures_of, partial(VideoSource, clip.path))
+        size = clip.width, clip.height
+        masks = open_masks(options, *size, num_frames=clip.num_frames, rate=clip.rate, pictures=again)
+        looks = options.detect or options.show_mask  # what a repairer finds is kept, and is of one clip
+        key = (settings, has_masks(options), options.detect, options.show_mask, clip if looks else None)
+        repairer = sessions.workshop.repairer(key, lambda: repairer_for(options, settings, again, lambda _: None))
         for number, (frame, planes) in enumerate(repair_range(clip, repairer, masks, first, first + count), first):
             if job.stopped:
                 return
@@ -202,7 +216,7 @@ def _clip_job(sessions: Sessions, session: Session, asked: dict[str, Any]) -> Jo
     arguments = [*repair_arguments(asked, session.mask, model=sessions.model), "--device", sessions.device]
     options = parsed(arguments)
     settings_from(options)
-    open_masks(options, clip.width, clip.height, num_frames=clip.num_frames)
+    _check_marks(options, clip)
     name = output_name(session.name)
     suffix = name[name.rindex(".") :]
 
@@ -217,6 +231,14 @@ def _clip_job(sessions: Sessions, session: Session, asked: dict[str, Any]) -> Jo
     job = Job("clip", clip.num_frames, work, output_name=name)
     job.output = session.folder / f"repaired-{job.number}{suffix}"
     return job
+
+
+def _check_marks(options: argparse.Namespace, clip: IndexedVideo) -> None:
+    """Raise what is wrong with the marks now, not when the job runs; they are carried through the shot only then."""
+    here = argparse.Namespace(**(vars(options) | {"track": None}))
+    open_masks(here, clip.width, clip.height, num_frames=clip.num_frames)
+    if options.track is not None and options.track >= clip.num_frames:
+        raise SettingError(f"track is {options.track}; the clip has {clip.num_frames} frames")
 
 
 async def _json(request: Request) -> dict[str, Any]:

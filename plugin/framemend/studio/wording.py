@@ -22,8 +22,10 @@ def repair_arguments(asked: dict[str, Any], mask: Path | str | None, *, model: s
     """Options of `framemend repair` for what the page asks. Raises SettingError for what is not of the expected kind.
 
     asked: model (one that is shipped, or the one the studio was started with), strength 0..1 or None, rects as
-    X,Y,W,H[@START-END], grain, scene_changes, use_mask.
+    X,Y,W,H[@START-END], grain, scene_changes, use_mask, detect (kinds of damage), track (the frame that the marks were
+    drawn on, None: they stay where they are).
     """
+    from framemend_filters.damage.survey import parse_kinds
     from framemend_filters.weights import shipped_models
 
     words: list[str] = []
@@ -45,6 +47,16 @@ def repair_arguments(asked: dict[str, Any], mask: Path | str | None, *, model: s
         words += ["--rect", str(rect)]
     if asked.get("use_mask") and mask is not None:
         words += ["--mask", str(mask)]
+    track = asked.get("track")
+    if track is not None and (rects or "--mask" in words):
+        if not isinstance(track, int) or track < 0:
+            raise SettingError(f"track is {track!r}; it is the number of a frame")
+        words += ["--track", str(track)]
+    detect = asked.get("detect", [])
+    if not isinstance(detect, list):
+        raise SettingError(f"detect is {detect!r}; give a list of kinds of damage")
+    if detect:
+        words += ["--detect", ",".join(parse_kinds(map(str, detect)))]
     if asked.get("grain") is False:
         words.append("--no-grain")
     if asked.get("scene_changes", "auto") == "none":
@@ -98,6 +110,10 @@ def vapoursynth_script(options: argparse.Namespace, source: str, width: int, hei
             mask = f'core.std.Expr([{mask}, {other}], "x y max")'
         lines.append(f"mask = {mask}")
         arguments.append("mask")
+    if options.track is not None:
+        lines.insert(0, f"# The marks were drawn on frame {options.track} and are not carried through the shot here.")
+    if options.detect:
+        arguments.append(f"detect={json.dumps(options.detect)}")
     if options.model != "fast":
         arguments.append(f"model={json.dumps(options.model)}")
     if options.strength is not None:

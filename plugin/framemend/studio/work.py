@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from framemend_filters.errors import FramemendError
 
 if TYPE_CHECKING:
-    from framemend_filters.engine import Repairer, RepairSettings
+    from framemend_filters.engine import Repairer
 
 MOST_WAITING = 8
 """Jobs of all visitors together."""
+MOST_LOADED = 2
+"""Models that stay loaded."""
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 _numbers = itertools.count(1)
 
@@ -88,7 +90,7 @@ class Workshop:
         self._change = threading.Condition()
         self._closed = False
         self._current: Job | None = None
-        self._repairers: dict[Any, Repairer] = {}
+        self._repairers: dict[Hashable, Repairer] = {}
         self._thread = threading.Thread(target=self._serve, name="framemend-studio-work", daemon=True)
         self._thread.start()
 
@@ -110,15 +112,12 @@ class Workshop:
             before = itertools.takewhile(lambda j: j is not job, self._waiting)
             return sum(j.state == "waiting" for j in before) + (self._current is not None)
 
-    def repairer(self, settings: RepairSettings, masked: bool) -> Repairer:
-        """A repairer for these settings; the last few stay loaded."""
-        from framemend_filters.engine import Repairer
-
-        key = (settings, masked)
+    def repairer(self, key: Hashable, make: Callable[[], Repairer]) -> Repairer:
+        """The repairer of that name, made where it is new; the last few stay loaded."""
         if key not in self._repairers:
-            while len(self._repairers) >= 2:
+            while len(self._repairers) >= MOST_LOADED:
                 self._repairers.pop(next(iter(self._repairers)))
-            self._repairers[key] = Repairer(settings, masked=masked)
+            self._repairers[key] = make()
         return self._repairers[key]
 
     def close(self) -> None:

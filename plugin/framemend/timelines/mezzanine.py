@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framemend_filters.errors import OutputError
 
+from ..detection import pictures_of, repairer_for
 from ..frames import LAYOUTS, build_frame, matrix_and_range
 from ..masks import open_masks
-from ..options import has_masks, settings_from
+from ..options import settings_from
 from ..progress import Progress
 from ..ranges import repair_range
 from ..remux import finished_file
@@ -34,12 +36,12 @@ def write_mezzanine(job: Job, *, quiet: bool) -> None:
     import av
     from av.error import FFmpegError
 
-    from framemend_filters.engine import Repairer
-
     assert job.target is not None
     options = job.options
-    repairer = Repairer(settings_from(options), masked=has_masks(options))
-    masks = open_masks(options, job.video.width, job.video.height, num_frames=job.video.num_frames)
+    video, again = job.video, partial(pictures_of, partial(VideoSource, job.video.path))
+    repairer = repairer_for(options, settings_from(options), again, lambda _: None)
+    size = video.width, video.height
+    masks = open_masks(options, *size, num_frames=video.num_frames, rate=video.rate, pictures=again)
     count = job.stop - job.first
     try:
         with (

@@ -125,6 +125,25 @@ def test_the_words_are_the_repair(studio: Any) -> None:
     assert "strength=0.5" in words["script"] and "grain=False" in words["script"]
 
 
+def test_damage_is_found_and_shown(studio: Any) -> None:
+    session = studio.begin("clip.mkv")
+    asked = {"frame": 4, "rects": ["8,8,16,16"], "detect": ["dust", "scratches"], "track": 2}
+    _, words, _ = studio.ask("POST", f"/api/{session}/words", asked)
+    assert "--rect 8,8,16,16 --track 2 --detect dust,scratches" in words["command"]
+    assert 'detect="dust,scratches"' in words["script"] and words["script"].startswith(
+        "# The marks were drawn on frame 2"
+    )
+    _, job, _ = studio.ask("POST", f"/api/{session}/preview", asked | {"show_mask": True})
+    assert studio.wait(session, job["number"])["state"] == "done"
+    _, data, _ = studio.ask("GET", f"/api/{session}/jobs/{job['number']}/frame/2")
+    shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    _, data, _ = studio.ask("GET", f"/api/{session}/frame/2")
+    given = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None and given is not None
+    redder = np.asarray(shown, int)[..., 2] - np.asarray(given, int)[..., 2]
+    assert redder[10:22, 10:22].mean() > 40 and abs(redder[30:, 40:].mean()) < 5
+
+
 def test_the_script_makes_the_mask_of_the_rectangles() -> None:
     import vapoursynth as vs
 

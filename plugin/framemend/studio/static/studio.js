@@ -5,7 +5,7 @@ const $ = (id) => document.getElementById(id);
 const POLL_MS = 300, WAIT_MS = 350, MOST_UNDO = 30, THUMBS = 14, KEPT_FRAMES = 240, ZOOM_STEP = 1.25;
 const words = await (await fetch("/words.json")).json();
 const picture = new Picture($("canvas"), $("stage"));
-const state = { session: "", clip: null, frame: 0, wanted: 0, tool: "move", selected: -1, strength: null, form: "command", playing: false };
+const state = { session: "", clip: null, frame: 0, wanted: 0, marked: 0, tool: "move", selected: -1, strength: null, form: "command", playing: false };
 const jobs = { preview: null, clip: null };
 const images = new Map();
 let undo = [], wordsTimer = 0, toastTimer = 0, maskSaved = Promise.resolve(), stale = false;
@@ -13,6 +13,8 @@ let undo = [], wordsTimer = 0, toastTimer = 0, maskSaved = Promise.resolve(), st
 const say = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const rate = () => state.clip.rate[0] / state.clip.rate[1];
 const hasMask = () => picture.rects.length > 0 || state.painted;
+const kinds = () => [...$("kinds").querySelectorAll(":checked")].map((box) => box.value);
+const generates = () => hasMask() || kinds().length > 0;
 
 // ---- asking the server ----------------------------------------------------------------------------------------------
 
@@ -88,12 +90,13 @@ function opened(facts) {
   stale = false;
   $("jobs").replaceChildren();
   picture.rects = [];
+  $("track").checked = false;
   picture.before = picture.after = null;
   picture.resize(facts.width, facts.height);
   document.title = `${facts.name} – ${say("title")}`;
   $("clip-name").textContent = facts.name;
   $("clip-facts").textContent = say("facts", { width: facts.width, height: facts.height, rate: +rate().toFixed(3), frames: facts.frames });
-  for (const id of ["tools-box", "repair-box", "words-box", "scrub", "play"]) $(id).disabled = false;
+  for (const id of ["tools-box", "find-box", "repair-box", "words-box", "scrub", "play"]) $(id).disabled = false;
   $("empty").hidden = true;
   $("head").hidden = false;
   $("corner").hidden = false;
@@ -184,6 +187,7 @@ function setTool(tool) {
 }
 
 function remember() {
+  state.marked = state.frame;
   undo.push({ paint: picture.paint.getImageData(0, 0, picture.width, picture.height), rects: picture.rects.map((r) => ({ ...r })), painted: state.painted });
   if (undo.length > MOST_UNDO) undo.shift();
 }
@@ -331,6 +335,8 @@ function settings() {
     strength: state.strength,
     rects: picture.rects.map(rectText),
     use_mask: Boolean(state.painted),
+    track: $("track").checked && hasMask() ? state.marked : null,
+    detect: kinds(),
     grain: $("grain").checked,
     scene_changes: $("cuts").checked ? "auto" : "none",
   };
@@ -355,11 +361,11 @@ async function showWords() {
   $("save-mask").href = api("mask");
 }
 
-const start = (kind) => guarded(async () => {
+const start = (kind, show_mask = false) => guarded(async () => {
   await maskSaved.catch(() => {});
-  if (kind === "preview") { stale = false; picture.compare = true; }
-  const job = await ask("POST", api(kind), { ...settings(), frame: state.frame });
-  jobs[kind] = { ...job, began: 0 };
+  if (kind === "preview") { stale = false; picture.compare = true; if (show_mask) picture.showMask = false; }
+  const job = await ask("POST", api(kind), { ...settings(), frame: state.frame, show_mask });
+  jobs[kind] = { ...job, began: 0, show_mask };
   follow(kind, job.number);
 });
 
@@ -371,7 +377,7 @@ async function follow(kind, number) {
       const job = await ask("GET", api(`jobs/${number}`));
       if (clip !== state.clip || jobs[kind]?.number !== number) return;
       const began = before.began || (job.done ? performance.now() : 0);
-      jobs[kind] = { ...job, began, first: before.first ?? (job.done || undefined) };
+      jobs[kind] = { ...job, began, show_mask: before.show_mask, first: before.first ?? (job.done || undefined) };
       showJob(kind);
       showState();
       if (kind === "preview" && job.done > before.done && isTried(state.frame) && !state.playing) show(state.frame);
@@ -429,7 +435,7 @@ function showState() {
   $("handle").style.left = `${100 * picture.split}%`;
   $("handle").setAttribute("aria-valuenow", Math.round(100 * picture.split));
   $("tag-before").hidden = $("tag-after").hidden = !compared;
-  $("tag-after").textContent = say("after") + (stale ? ` · ${say("stale")}` : "");
+  $("tag-after").textContent = say(job?.show_mask ? "shown" : "after") + (stale ? ` · ${say("stale")}` : "");
   $("show-compare").hidden = !picture.after;
   $("show-compare").setAttribute("aria-pressed", picture.compare);
   $("show-mask").hidden = !hasMask();
@@ -439,10 +445,12 @@ function showState() {
     $("tried").style.left = `${(100 * job.result.first) / state.clip.frames}%`;
     $("tried").style.width = `${(100 * job.done) / state.clip.frames}%`;
   }
-  const strength = state.strength ?? (hasMask() ? 0 : 1);
+  const strength = state.strength ?? (generates() ? 0 : 1);
+  $("track-row").hidden = !hasMask();
+  $("track-text").textContent = say("track", { frame: state.marked });
   $("strength").value = strength;
   $("strength-value").textContent = strength.toFixed(2);
-  $("strength-hint").textContent = say(hasMask() ? "strength_hint_mask" : "strength_hint_all");
+  $("strength-hint").textContent = say(generates() ? "strength_hint_mask" : "strength_hint_all");
   $("preview").textContent = say(job ? "preview_again" : "preview");
   $("size-value").textContent = $("size").value;
   $("undo").disabled = !undo.length;
@@ -475,8 +483,9 @@ function connect() {
   $("undo").onclick = goBack;
   $("clear").onclick = clearMarks;
   $("strength").oninput = () => { state.strength = +$("strength").value; changed(); };
-  for (const id of ["model", "grain", "cuts"]) $(id).onchange = changed;
+  for (const id of ["model", "grain", "cuts", "track", "kinds"]) $(id).onchange = changed;
   $("preview").onclick = start("preview");
+  $("found").onclick = start("preview", true);
   $("whole").onclick = start("clip");
   $("show-mask").onclick = () => { picture.showMask = !picture.showMask; picture.draw(); };
   $("show-compare").onclick = () => { picture.compare = !picture.compare; picture.draw(); };
@@ -543,6 +552,15 @@ guarded(async () => {
   const begun = await ask("POST", "/api/sessions");
   state.session = begun.session;
   $("model").replaceChildren(...begun.models.map((name) => new Option(name.split(/[/\\]/).pop(), name, false, name === begun.model)));
+  $("kinds").replaceChildren(...begun.kinds.map((kind) => {
+    const label = document.createElement("label"), box = document.createElement("input"), text = document.createElement("span");
+    label.className = "check";
+    box.type = "checkbox";
+    box.value = kind;
+    text.textContent = say(`kind_${kind}`);
+    label.append(box, text);
+    return label;
+  }));
   $("model-row").hidden = begun.models.length < 2;
   if (begun.files.length) {
     $("files").replaceChildren(new Option(say("files"), ""), ...begun.files.map((name) => new Option(name, name)));

@@ -114,12 +114,13 @@ class Kept:
         if content["frames"] != self.frames:
             return {}
         names = [f.name for f in dataclasses.fields(Figures)]
+
+        def figures(row: list[Any]) -> Figures:
+            values: dict[str, Any] = {n: math.nan if v is None else v for n, v in zip(names, row, strict=True)}
+            return Figures(**values)
+
         return {
-            method: {
-                clip: Figures(**{n: math.nan if v is None else v for n, v in zip(names, row, strict=True)})
-                for clip, row in rows.items()
-            }
-            for method, rows in content["figures"].items()
+            method: {clip: figures(row) for clip, row in rows.items()} for method, rows in content["figures"].items()
         }
 
 

@@ -54,6 +54,6 @@ def _nlmeans(clip: vs.VideoNode) -> vs.VideoNode:
 
 
 def _dfttest(clip: vs.VideoNode) -> vs.VideoNode:
-    from dfttest2 import Backend, DFTTest
+    from dfttest2 import Backend, DFTTest  # pyright: ignore[reportMissingImports]  # an extra
 
     return DFTTest(clip, sigma=SIGMA, tbsize=3, backend=Backend.CPU())

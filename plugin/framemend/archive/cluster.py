@@ -56,7 +56,7 @@ class RayCrew(Crew):
         self._results[self._makers[place].make.remote(number)] = place
 
     def _listen(self, seconds: float) -> Iterable[Event]:
-        from ray.exceptions import RayActorError, RayError
+        from ray.exceptions import RayActorError, RayError  # pyright: ignore[reportMissingImports]  # an extra
 
         if not self._results:
             return
@@ -109,7 +109,7 @@ def _connect(address: str, workers: int | None, threads: int) -> Any:
         raise SettingError(f"--distributed is {address!r}; it takes local or ray://HOST:PORT")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # silences a warning of an announced change
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]  # an extra
     except ImportError as error:
         raise SettingError("--distributed needs Ray; pip install 'framemend[ray]' brings it") from error
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}

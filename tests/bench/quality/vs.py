@@ -100,7 +100,7 @@ def _nlmeans(clip: Any, h: float) -> Any:
 
 
 def _dfttest(clip: Any, sigma: float) -> Any:
-    from dfttest2 import Backend, DFTTest
+    from dfttest2 import Backend, DFTTest  # pyright: ignore[reportMissingImports]  # an extra
 
     return DFTTest(clip, sigma=sigma, tbsize=5, backend=Backend.CPU())
 

@@ -3,6 +3,7 @@ every sample and whatever is left out shows."""
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def _ctrl_c_reaches_programs() -> None:
     """A shell starts what runs in the background with SIGINT ignored, and programs that tests start would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _main_module_is_a_file_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that training starts run the main module again; under pytest-xdist it may call itself "<string>"."""
+    main = sys.modules["__main__"]
+    if not Path(getattr(main, "__file__", None) or __file__).is_file():
+        monkeypatch.delattr(main, "__file__")
 
 
 @pytest.fixture(scope="session")

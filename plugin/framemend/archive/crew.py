@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ class Event:
     reason: str = ""
 
 
-class Crew:
+class Crew(ABC):
     """Makers at `places` 0 .. size-1, each with at most one segment in hand. Subclasses start them and listen to them."""
 
     def __init__(self, store: SegmentStore, size: int, total: int | None, note: Callable[[str], None]) -> None:
@@ -51,17 +52,17 @@ class Crew:
         self._take(self._listen(0))
         self._give_out()
 
+    @abstractmethod
     def close(self) -> None:
         """End all makers at once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _start(self, place: int, number: int) -> None:
         """Have the maker in `place` make segment `number`; start one where there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _listen(self, seconds: float) -> Iterable[Event]:
         """What has happened, waiting so long for something to happen."""
-        raise NotImplementedError
 
     def _give_out(self) -> None:
         for place in range(self._size):

@@ -16,7 +16,7 @@ help:
 	@echo "make evaluate   PSNR and SSIM of every task on the clips in DATA=$(DATA)"
 	@echo "make bench-detection  how well damage is found, into examples/detection.md"
 	@echo "make bench-quality  the same beside hand-made filters, into examples/results.md; goes on where it was stopped"
-	@echo "make bench-speed  speed against other filters and this machine; an hour, writes examples/speed.md"
+	@echo "make bench-speed  speed against other filters and this machine, into examples/speed.md; goes on where it was stopped"
 
 demo: set-up
 	@$(BIN)/python examples/demo.py
@@ -38,7 +38,7 @@ evaluate: set-up
 
 bench-detection: set-up
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	@nice $(BIN)/python tests/bench/detection.py "$(DATA)" > examples/detection.md
+	@PYTHONPATH=tests nice $(BIN)/python -m bench.detection "$(DATA)" > examples/detection.md
 
 bench-quality: set-up
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
@@ -47,7 +47,7 @@ bench-quality: set-up
 
 bench-speed: set-up
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	@$(BIN)/python tests/bench/speed.py
+	@PYTHONPATH=tests $(BIN)/python -m bench.speed run $(SPEED) && PYTHONPATH=tests $(BIN)/python -m bench.speed report
 
 # vspipe does not start before `vapoursynth config` has noted this environment in the user's settings.
 set-up: $(READY)

@@ -38,7 +38,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of a model of a few thousand weights, 3 frames a window, radius 3."""
     import torch
 
-    from framemend_filters.model import FramemendConfig, FramemendModel
+    from framemend_filters.model.pretrained import FramemendConfig, FramemendModel
 
     torch.manual_seed(1)
     config = FramemendConfig(frames=3, radius=3, neighbours=2, dims=[8, 12, 16], depth=2, heads=2, window=4)

@@ -86,6 +86,7 @@ def make_interlaced(folder: Path, kind: str, ffmpeg: Ffmpeg, order: str) -> Path
     made = folder / f"{order}.{kind}"
     weave = f"tinterlace=interleave_{'top' if order == 'tff' else 'bottom'},fieldorder={order},setfield={order}"
     flags = ["-flags", "+ildct+ilme", "-c:v", codec, "-q:v", 2]
+    flags += ["-x264-params", "bff=1"] if (codec, order) == ("libx264", "bff") else []  # else x264 orders them by top
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:r=50:d=0.5", "-vf", weave, *flags, made)
     return made
 

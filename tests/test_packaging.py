@@ -29,6 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_the_wheel_holds_the_weights_and_the_types(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     weights = {f"framemend_filters/weights/fast/{name}" for name in ("config.json", "model.safetensors")}
+    weights.add("framemend_filters/weights/detect/model.safetensors")
     assert names >= weights | {"framemend/py.typed", "framemend_filters/py.typed"}
     size = wheel.getinfo("framemend_filters/weights/fast/model.safetensors").file_size
     assert 100_000 < size <= 8_000_000
@@ -48,7 +49,7 @@ def test_the_wheel_holds_pages_and_c(wheel: zipfile.ZipFile) -> None:
     here = {
         str(p.relative_to(ROOT / "plugin"))
         for p in (ROOT / "plugin").rglob("*")
-        if p.suffix in (".html", ".css", ".js", ".json", ".c")
+        if p.suffix in (".html", ".css", ".js", ".json", ".c", ".qml")
     }
     assert here and here <= set(wheel.namelist())
 

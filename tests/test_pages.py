@@ -12,7 +12,7 @@ import pytest
 from framemend.cli import COMMANDS, Parser
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PAGES = ("studio.md", "timelines.md", "editors.md")
+PAGES = ("studio.md", "timelines.md", "kdenlive.md", "frei0r.md", "resolve.md", "blender.md", "mpv.md")
 SEGMENTS = [
     segment.strip()
     for page in PAGES

@@ -31,7 +31,8 @@ def by_hand(
     **settings: Any,
 ) -> Frames:
     """The whole clip through one Repairer, chunk by chunk, with no VapourSynth in between."""
-    repairer = Repairer(RepairSettings(model=str(model), device="cpu", **settings), masked=masks is not None)
+    chosen = RepairSettings(model=str(model), device="cpu", **settings)
+    repairer = Repairer(chosen, masked=masks is not None).fitted(clip.height, clip.width)
     frames = list(clip.frames())
     rgb = {i: to_rgb(planes_of(frame), plane_format(frame)) for i, frame in enumerate(frames)}
     repairs = [

@@ -5,7 +5,8 @@ FramemendError
 ├── ModelError     (ValueError)         no such model, or weights that are not safetensors
 ├── InputError     (ValueError)         media that cannot be used
 │   └── InputNotFound (FileNotFoundError)
-└── OutputError    (OSError)            the result could not be written
+├── OutputError    (OSError)            the result could not be written
+└── OutOfMemory    (MemoryError)        a device has too little memory, whatever the tiles
 """
 
 from __future__ import annotations
@@ -39,3 +40,7 @@ class InputNotFound(InputError, FileNotFoundError):
 
 class OutputError(FramemendError, OSError):
     """The result cannot be written."""
+
+
+class OutOfMemory(FramemendError, MemoryError):
+    """A device has too little memory even for the smallest tiles."""

@@ -61,11 +61,10 @@ def adapt(args: argparse.Namespace) -> int:
 
     from framemend.progress import Progress
     from framemend_filters.engine import Repairer, RepairSettings
-    from framemend_filters.model import load_model
+    from framemend_filters.model.pretrained import load_for_training
     from framemend_filters.training import recipe as recipes
     from framemend_filters.training.loop import Run, Status
     from framemend_filters.training.pool import PoolKeeper
-    from framemend_filters.training.samples import WindowShape
 
     start = args.init or "fast"
     run_folder = args.out / "run"
@@ -82,9 +81,8 @@ def adapt(args: argparse.Namespace) -> int:
     noise = float(np.median(levels)) * 255
     print(f"{args.input}: {len(arrays)} pieces, noise {noise:.1f} of 255", file=sys.stderr)
     recipe = recipes.load_recipe(dataclasses.replace(recipes.adapt(), own_noise=noise), args.config)
-    training = Run(run_folder, recipe, lambda: load_model(start), device=args.device, resume=args.resume)
-    config = training.model.config
-    shape = WindowShape(config.frames, config.radius, config.neighbours)
+    training = Run(run_folder, recipe, lambda: load_for_training(start), device=args.device, resume=args.resume)
+    shape = training.shape
     source = Pieces(tuple(arrays))
     with (
         PoolKeeper(run_folder / "pool", source, (list(range(len(arrays))), []), recipe, shape, args.workers) as keeper,

@@ -9,6 +9,8 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from .video_stream import HEAD_SIDES
+
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
@@ -76,12 +78,18 @@ def what_is_missing(
     yield from sorted(seen.sides.keys() - there)
     if frame is not None:
         yield from _tags(first, frame)
+    heads = [_head_sides(container) for container in (source, output)]
+    yield from (HEAD_SIDES[name] for name, said in heads[0].items() if heads[1].get(name) != said)
     chapters = len(source.chapters()) - len(output.chapters())
     if chapters > 0:
         yield f"{chapters} {'chapter' if chapters == 1 else 'chapters'}"
     if _timecode(source) and not _timecode(output):
         yield f"timecode {_timecode(source)}"
-    pairs = [(source.streams[a], output.streams[b]) for a, b in places.items() if b < len(output.streams)]
+    own = "mov" in output.format.name  # its muxer writes data streams by itself, timecode and titles of chapters
+    found = dict(enumerate(s for s in output.streams if not (own and s.type == "data")))
+    gone = [source.streams[a] for a, b in places.items() if b not in found or not _is_like(source.streams[a], found[b])]
+    yield from (f"stream {stream.index} ({stream.type})" for stream in gone)
+    pairs = [(source.streams[a], found[b]) for a, b in places.items() if source.streams[a] not in gone]
     for word, lost in (("languages", _language_lost), ("titles", _title_lost), ("dispositions", _disposition_lost)):
         streams = [str(given.index) for given, found in pairs if lost(given, found)]
         if streams:
@@ -90,6 +98,11 @@ def what_is_missing(
     kept = sorted(names & {"title", "artist", "comment", "copyright", "date", "description", "location"})
     if kept:
         yield f"tags of the file ({', '.join(kept)})"
+
+
+def _is_like(given: Stream, made: Stream) -> bool:
+    """Whether a stream of the output can be read as what it was."""
+    return made.type == given.type and (made.codec_context is not None or given.codec_context is None)
 
 
 def _tags(first: VideoFrame, made: VideoFrame) -> Iterator[str]:
@@ -102,6 +115,13 @@ def _tags(first: VideoFrame, made: VideoFrame) -> Iterator[str]:
         yield f"colour tags ({', '.join(lost)})"
     if first.interlaced_frame and not made.interlaced_frame:
         yield "the mark that it is interlaced"
+
+
+def _head_sides(container: InputContainer) -> dict[str, bytes]:
+    """What the head of a file says of its picture, by ffmpeg's names; of stereo 3D also which kind."""
+    video = next((s for s in container.streams.video if s.codec_context is not None), None)
+    sides = {} if video is None else video.codec_context.coded_side_data
+    return {str(name): side[:4] if name == "stereo_3d" else b"" for name, side in sides.items() if name in HEAD_SIDES}
 
 
 def _timecode(container: InputContainer) -> str | None:

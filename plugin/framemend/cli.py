@@ -40,6 +40,7 @@ COMMANDS = (
     Command("detect", "find damage and report it; write masks of it", "framemend.findings"),
     Command("extend", "add frames to the end of a video", "framemend.extend"),
     Command("train", "train a model on any folder of videos and pictures", "framemend.train"),
+    Command("export", "write a model as ONNX for other runtimes", "framemend.export"),
     Command("evaluate", "measure a model on standard kinds of damage", "framemend.evaluate"),
     Command("timeline", "repair the media that an edit uses", "framemend.timelines"),
     Command("studio", "repair in the browser: mark, try a second, compare, repair", "framemend.studio"),

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from framemend_filters.errors import InputError, InputNotFound, SettingError
 
+from .times import as_fraction
+
 if TYPE_CHECKING:
     import av
 
@@ -53,7 +55,7 @@ def read_clip(path: str | Path, max_frames: int | None = None) -> Clip:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             rate = stream.average_rate or stream.guessed_rate
-            fps = Fraction(rate.numerator, rate.denominator) if rate else fps
+            fps = as_fraction(rate) if rate else fps
             to_rgb = rgb_reader()
             for frame in container.decode(stream):
                 if max_frames is not None and len(frames) >= max_frames:

@@ -1,97 +1,94 @@
-"""Everything of a file that is not its video: sound, subtitles, attachments, data and tags, passed on as they came.
+"""Everything of a file that is not its video: sound, subtitles, attachments, covers, data and tags, passed on as they came.
 
 What the container of the output cannot hold is converted (text subtitles, sound) or left out, and named in one line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from fractions import Fraction
+import contextlib
+import io
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
+
+from .conversions import SoundConverter, TextConverter, find_converter, usual_layout
+from .sources import is_cover
+from .tags import stream_tags
 
 if TYPE_CHECKING:
     from av import Packet
     from av.container import OutputContainer
     from av.stream import Stream
 
-STALE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "DURATION", "duration"})
-"""Tags that tell of the input file and not of what is in it; the muxer writes its own."""
-MOV_TAGS = frozenset(
-    [
-        "title",
-        "artist",
-        "album_artist",
-        "composer",
-        "album",
-        "date",
-        "comment",
-        "genre",
-        "copyright",
-        "grouping",
-        "lyrics",
-        "description",
-        "synopsis",
-        "show",
-        "episode_id",
-        "network",
-        "keywords",
-        "season_number",
-        "episode_sort",
-        "media_type",
-        "hd_video",
-        "gapless_playback",
-        "compilation",
-        "track",
-        "disc",
-        "creation_time",
-        "location",
-        "timecode",
-    ]
-)
-"""Tags that mp4 and mov have a place for; others need Apple's metadata keys, which fewer players read."""
-HOLDS = {"matroska": ("attachment",), "mpegts": ("data",), "mxf": ("data",)}
-"""Which of data and attachment streams a container takes; those not named fail at the header if given one."""
+HOLDS_DATA = ("mpegts", "mxf")
+"""Containers that take data streams, of their own kind; others fail at the header if given one."""
 PICTURES = "image2"
+HOLDS_COVERS = ("mp4", "ipod")
+"""Containers that take a cover as a stream; to Matroska it is an attachment."""
+COVER_NAMES = {
+    "mjpeg": ("cover.jpg", "image/jpeg"),
+    "png": ("cover.png", "image/png"),
+    "bmp": ("cover.bmp", "image/bmp"),
+}
 TAKES: dict[tuple[str, str], frozenset[str]] = {
     ("mpegts", "subtitle"): frozenset({"dvb_subtitle", "dvb_teletext"}),
+    ("mpegts", "audio"): frozenset(
+        {"aac", "aac_latm", "mp1", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus", "s302m", "pcm_bluray"}
+    ),
+    ("mpegts", "video"): frozenset(
+        {"h264", "hevc", "vvc", "mpeg1video", "mpeg2video", "mpeg4", "cavs", "dirac", "vc1"}
+    ),
     ("mxf", "subtitle"): frozenset(),
     ("mxf", "audio"): frozenset({"pcm_s16le", "pcm_s24le"}),
     ("avi", "subtitle"): frozenset(),
+    ("avi", "audio"): frozenset(
+        {
+            "mp2",
+            "mp3",
+            "ac3",
+            "aac",
+            "dts",
+            "flac",
+            "adpcm_ms",
+            "adpcm_ima_wav",
+            "wmav1",
+            "wmav2",
+            "pcm_alaw",
+            "pcm_mulaw",
+        }
+        | {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"}
+    ),
 }
 """What a container takes of a kind of stream, where ffmpeg's own table says it takes more than can be read again."""
-SOUND_IN = {
-    "webm": "libopus",
-    "mxf": "pcm_s24le",
-    "mp4": "aac",
-    "mov": "pcm_s24le",
-    "avi": "pcm_s16le",
-    "mpegts": "aac",
-}
-"""What sound becomes in a container that does not take it as it is."""
-SOUND_RATE = 48000
-"""Samples a second of converted sound: what MXF asks for and Opus works with."""
-TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
-TEXT_IN = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
-"""What text subtitles become in a container that does not take them as they are."""
+NEEDS_VIDEO = frozenset({"mxf"})
+"""Containers whose header cannot be tried with a single stream of sound."""
 
 
 class Companions:
     """The streams beside the video: `add` them before the header is written, then hand each packet to `pass_on`."""
 
-    def __init__(self, output: OutputContainer, note: Callable[[str], None]) -> None:
+    def __init__(self, output: OutputContainer, note: Callable[[str], None], read: Iterable[Packet] = ()) -> None:
+        """read: packets that were read already, among them those of covers, which Matroska wants in its header."""
         self._output, self._note = output, note
-        self._streams: dict[int, Stream] = {}
-        self._converted: dict[int, _Text | _Sound] = {}
-
-    @property
-    def codecs(self) -> list[str]:
+        self.codecs: list[str] = []
         """Of the streams that are there, for messages."""
-        return [s.codec_context.name for s in self._streams.values() if s.codec_context is not None]
+        self._streams: dict[int, Stream] = {}
+        self._converted: dict[int, TextConverter | SoundConverter] = {}
+        self._first: dict[int, Packet] = {packet.stream_index: packet for packet in reversed(list(read))}
 
     @property
     def places(self) -> dict[int, int]:
         """Number of each stream of the input that goes into the output, and its number there."""
         return {given: made.index for given, made in self._streams.items()}
+
+    @property
+    def has_cover(self) -> bool:
+        """Whether a cover went along as a stream."""
+        return any(is_cover(made) and made.type == "video" for made in self._streams.values())
+
+    @property
+    def attached(self) -> set[int]:
+        """Those of the input that are attachments of the output, and no tracks."""
+        return {given for given, made in self._streams.items() if made.type == "attachment"}
 
     def add(self, stream: Stream) -> None:
         """Make room for a stream of the input; a line says so where there is none."""
@@ -100,23 +97,32 @@ class Companions:
         if kind == PICTURES:
             self._note(f"pictures cannot hold stream {stream.index} ({stream.type}); it is left out")
             return
-        if stream.type in ("data", "attachment") and stream.type not in HOLDS.get(kind, ()):
-            if not _written_by_muxer(stream):
-                self._note(f"{kind} cannot hold stream {stream.index} ({name}); it is left out")
+        if stream.type == "data" and _written_by_muxer(stream):
             return
-        copy = self._copied(stream, name)
+        if stream.type in ("data", "attachment") and not _holds_beside(kind, stream):
+            self._note(f"{kind} cannot hold stream {stream.index} ({name}); it is left out")
+            return
+        cover = is_cover(stream)
+        if cover and kind == "matroska" and name in COVER_NAMES and stream.index in self._first:
+            copy = self._attached(stream, name)
+        elif cover and kind not in HOLDS_COVERS:
+            copy = None
+        else:
+            copy = self._copied(stream, name)
         if copy is None:
-            converter, becomes = _converter(stream, name, kind)
+            converter, becomes = find_converter(stream, name, kind)
             if converter is None:
-                self._note(f"{kind} cannot hold stream {stream.index} ({stream.type}, {name}); it is left out")
+                what = "cover" if cover else stream.type
+                self._note(f"{kind} cannot hold stream {stream.index} ({what}, {name}); it is left out")
                 return
             self._note(f"{kind} cannot hold {name}; stream {stream.index} ({stream.type}) becomes {becomes}")
             self._converted[stream.index] = converter(self._output, stream, becomes)
-            copy = self._converted[stream.index].stream
-        copy.metadata.update(fresh_tags(stream.metadata))
-        if kind in ("mp4", "mov") and "title" in copy.metadata:
-            copy.metadata["handler_name"] = copy.metadata["title"]  # the one place for it that ffmpeg writes
+            copy, name = self._converted[stream.index].stream, becomes
+        if kind == stream.container.format.name == "mpegts":
+            copy.id = stream.id
+        copy.metadata.update(stream_tags(kind, stream.metadata, copied=stream.index not in self._converted))
         copy.disposition = stream.disposition
+        self.codecs.append(name)
         self._streams[stream.index] = copy
 
     def pass_on(self, packet: Packet) -> list[Packet]:
@@ -134,97 +140,59 @@ class Companions:
         """What converters still hold when all packets have been passed on."""
         return [packet for converter in self._converted.values() for packet in converter.convert(None)]
 
+    def _attached(self, stream: Stream, name: str) -> Stream:
+        """A cover as Matroska has it."""
+        file, mimetype = COVER_NAMES[name]
+        return self._output.add_attachment(
+            stream.metadata.get("filename", file),
+            stream.metadata.get("mimetype", mimetype),
+            bytes(self._first[stream.index]),
+        )
+
     def _copied(self, stream: Stream, name: str) -> Stream | None:
         """A stream of the output that takes the packets of `stream` as they are; None where the container does not."""
-        takes = TAKES.get((self._output.format.name, stream.type))
+        kind = self._output.format.name
+        takes = TAKES.get((kind, stream.type))
         if takes is not None and name not in takes:
             return None
+        if stream.type == "audio" and kind not in NEEDS_VIDEO and not _header_takes(kind, stream):
+            return None
         try:
-            return self._output.add_stream_from_template(stream)
+            return _template(self._output, stream)
         except ValueError:
             return None
 
 
-def _converter(stream: Stream, name: str, kind: str) -> tuple[type[_Text | _Sound] | None, str]:
-    """What converts a stream for the container, and the encoder that does it."""
-    if stream.codec_context is None:
-        return None, ""
-    if stream.type == "subtitle" and name in TEXT_CODECS and kind in TEXT_IN:
-        return _Text, TEXT_IN[kind]
-    if stream.type == "audio" and kind in SOUND_IN:
-        return _Sound, SOUND_IN[kind]
-    return None, ""
+def _template(output: OutputContainer, stream: Any) -> Stream:
+    """Like PyAV's, with a layout of channels where the input has their number only, which some muxers refuse."""
+    made = output.add_stream_from_template(stream)
+    if stream.type == "audio":
+        made.codec_context.layout = usual_layout(stream)
+    return made
 
 
-class _Text:
-    """One stream of text subtitles, from one codec to another."""
+def _header_takes(kind: str, stream: Stream) -> bool:
+    """Whether the muxer writes a header for that stream: tables say more than is true."""
+    import av
+    from av.error import FFmpegError
 
-    def __init__(self, output: OutputContainer, template: Any, encoder: str) -> None:
-        self._decoder = template.codec_context
-        self._decoder.open(strict=False)
-        self.stream: Any = output.add_stream(encoder)
-        self.stream.time_base = template.time_base
-        self.stream.codec_context.time_base = template.time_base
-        self.stream.codec_context.subtitle_header = self._decoder.subtitle_header
-
-    def convert(self, packet: Packet | None) -> list[Packet]:
-        from av.error import FFmpegError
-
-        if packet is None:
-            return []
-        try:
-            lines = self._decoder.decode2(packet)
-            if lines is None or not len(lines):
-                return []  # the silence between two lines, which mp4 has packets for
-            made = self.stream.codec_context.encode_subtitle(lines)
-        except FFmpegError:
-            return []
-        made.stream = self.stream
-        made.pts = made.dts = packet.pts
-        made.duration, made.time_base = packet.duration, packet.time_base
-        return [made]
+    trial: Any = av.open(io.BytesIO(), "w", format=kind)
+    try:
+        _template(trial, stream)
+        trial.start_encoding()
+    except (FFmpegError, ValueError):
+        return False
+    finally:
+        with contextlib.suppress(FFmpegError):
+            trial.close()
+    return True
 
 
-class _Sound:
-    """One stream of sound, from one codec to another."""
-
-    def __init__(self, output: OutputContainer, template: Any, encoder: str) -> None:
-        from av import AudioFifo, AudioResampler, Codec
-
-        self._template = template
-        self.stream: Any = output.add_stream(encoder, rate=SOUND_RATE)
-        context = self.stream.codec_context
-        context.layout = template.codec_context.layout
-        formats = [f.name for f in Codec(encoder, "w").audio_formats or []]
-        context.format = formats[0] if formats else "s16"
-        context.time_base = self.stream.time_base = Fraction(1, SOUND_RATE)
-        self._resampler = AudioResampler(context.format, context.layout, SOUND_RATE)
-        self._fifo = AudioFifo()
-        self._start: int | None = None
-
-    def convert(self, packet: Packet | None) -> list[Packet]:
-        """Sound encoded so far, in samples counted from where the first packet began; None: all that is left."""
-        from av.error import FFmpegError
-
-        try:
-            frames = self._template.decode(packet)
-        except FFmpegError:
-            frames = []
-        for frame in [*frames, *([None] if packet is None else [])]:
-            if self._start is None and frame is not None:
-                seconds = frame.pts * Fraction(frame.time_base.numerator, frame.time_base.denominator)
-                self._start = round(seconds * SOUND_RATE)
-            for part in self._resampler.resample(frame):
-                part.pts = None
-                self._fifo.write(part)
-        size = self.stream.codec_context.frame_size or 1024
-        made: list[Packet] = []
-        while self._fifo.samples >= size or (packet is None and self._fifo.samples):
-            part: Any = self._fifo.read(min(size, self._fifo.samples))
-            part.pts, part.time_base = self._start, Fraction(1, SOUND_RATE)
-            self._start = (self._start or 0) + part.samples
-            made += self.stream.encode(part)
-        return made + (self.stream.encode(None) if packet is None else [])
+def _holds_beside(kind: str, stream: Stream) -> bool:
+    """Whether a container takes a stream of data or an attachment."""
+    if stream.type == "attachment":
+        return kind == "matroska"
+    return kind in HOLDS_DATA and stream.container.format.name == kind
 
 
 def _codec(stream: Stream) -> str:
@@ -239,15 +207,3 @@ def _written_by_muxer(stream: Stream) -> bool:
     """Tracks of mov that hold what ffmpeg hands over otherwise, and writes again: the timecode, and titles of chapters."""
     mov = "mov" in stream.container.format.name
     return "timecode" in stream.metadata or (mov and stream.name == "bin_data" and bool(stream.container.chapters()))
-
-
-def fresh_tags(tags: dict[str, str]) -> dict[str, str]:
-    """The tags that stay true of the output."""
-    return {key: value for key, value in tags.items() if key not in STALE_TAGS}
-
-
-def tag_options(kind: str, tags: dict[str, str]) -> dict[str, str]:
-    """Options of the muxer without which it would drop some of `tags`."""
-    if kind in ("mp4", "mov") and not tags.keys() <= MOV_TAGS:
-        return {"movflags": "+use_metadata_tags"}
-    return {}

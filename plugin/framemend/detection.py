@@ -33,14 +33,17 @@ def repairer_for(
     """
     if not args.detect and not args.show_mask:
         return repairer_from(args, settings)
-    if args.fields:
-        raise SettingError("--detect and --show-mask look at whole frames; deinterlace first, or leave out --fields")
     from framemend_filters.damage.detection import Plan
     from framemend_filters.engine.detecting import DetectingRepairer, MaskPainter
 
-    plan = plan_for(args.detect, pictures) if args.detect else Plan()
+    from .fields import DetectingFieldRepairer, FieldMaskPainter, top_fields
+
+    seen = (lambda: top_fields(pictures())) if args.fields and pictures else pictures
+    plan = plan_for(args.detect, seen) if args.detect else Plan()
     if args.detect and "auto" in args.detect:
         note(f"detect auto: {', '.join(plan.kinds)}")
+    if args.fields:
+        return (FieldMaskPainter if args.show_mask else DetectingFieldRepairer)(settings, plan)
     return (MaskPainter if args.show_mask else DetectingRepairer)(settings, plan)
 
 

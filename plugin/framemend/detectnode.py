@@ -54,17 +54,21 @@ def detect(clip: vs.VideoNode, kinds: str | Sequence[str] = "auto") -> vs.VideoN
     return core.std.ModifyFrame(blank, [blank, *inputs], _MaskWriter(finder, clip))
 
 
-def plan_of(clip: vs.VideoNode, kinds: str | Sequence[str]) -> Plan:
-    """What to look for in a clip, after reading it where the kinds ask for that. Raises SettingError and InputError."""
+def plan_of(clip: vs.VideoNode, kinds: str | Sequence[str], *, fields: bool = False) -> Plan:
+    """What to look for in a clip, or in the fields of an interlaced one, after reading it where the kinds ask for that. Raises
+    SettingError and InputError."""
+    from framemend.fields import top_fields
     from framemend_filters.damage.survey import parse_kinds, survey
 
-    return survey(_pictures(clip), parse_kinds(kinds))
+    pictures = _pictures(clip, fields=fields)
+    return survey(top_fields(pictures) if fields else pictures, parse_kinds(kinds))
 
 
-def _pictures(clip: vs.VideoNode) -> Iterator[NDArray[np.float32]]:
+def _pictures(clip: vs.VideoNode, *, fields: bool) -> Iterator[NDArray[np.float32]]:
     for index, frame in enumerate(clip.frames(close=True)):
-        check_progressive(index, frame)
-        yield to_rgb(planes_of(frame), plane_format(frame))
+        if not fields:
+            check_progressive(index, frame)
+        yield to_rgb(planes_of(frame), plane_format(frame, fields=fields))
 
 
 class _MaskWriter:

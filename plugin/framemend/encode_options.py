@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from framemend_filters.errors import SettingError
 
 PROFILES = ("prores", "dnxhr", "ffv1", "h264", "hevc", "av1")
-"""Mezzanine files: each frame stands alone, so that an editor cuts anywhere. encoders.py has what each stands for."""
+"""Mezzanine files: each frame stands alone, so that an editor cuts anywhere. recipes.py has what each stands for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,7 +80,9 @@ def run(args: argparse.Namespace) -> int:
     files = _clips(args.data, args.clips)
     holes = sorted(p for p in args.data.glob("removal_*") if any(p.glob("mask_*.png")))
     _check_writable(args.json)
-    settings = RepairSettings(model=args.model, device=args.device, precision=args.precision, grain=not args.no_grain)
+    settings = RepairSettings(
+        model=args.model, device=args.device, precision=args.precision, hole_grain=not args.no_grain
+    )
     if args.threads:
         import torch
 
@@ -224,7 +226,7 @@ def _circumstances(args: argparse.Namespace, settings: RepairSettings) -> dict[s
 
     from framemend import __version__, evaluation
 
-    packages = ("torch", "av", "numpy", "opencv-python-headless", "transformers")
+    packages = ("torch", "av", "numpy", "opencv-python-headless")
     constants = {name: getattr(evaluation, name) for name in ("CRF", "BLUR_SIGMA", "DEFECT_SEVERITY", "TELEA_RADIUS")}
     return {
         "command": "framemend evaluate",

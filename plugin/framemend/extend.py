@@ -42,9 +42,10 @@ def run(args: argparse.Namespace) -> int:
     from framemend_filters.engine import Repairer, RepairSettings
     from framemend_filters.engine.extend import extend, history
 
+    from .finished import finished_file
     from .frames import plane_format, views
     from .planes import to_rgb
-    from .remux import VideoTarget, finished_file
+    from .remux import VideoTarget
     from .sources import VideoSource
 
     if args.frames < 1:

@@ -6,20 +6,20 @@ so nothing combs, and a residual of zero is bit-exact. The field order does not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine import FrameRepair, Repairer
+from framemend_filters.damage.detection import Finder, Plan
+from framemend_filters.engine import FrameRepair, Repairer, RepairSettings
+from framemend_filters.engine.detecting import DetectingRepairer, MaskPainter
 from framemend_filters.errors import InputError
 
-from .planes import Picture, Plane, PlaneFormat, add_residual, to_rgb
+from .planes import FIELDS, Picture
 
 Mask = NDArray[np.uint8]
-TOP, BOTTOM = slice(0, None, 2), slice(1, None, 2)
-"""Lines of the two fields."""
 
 
 class FieldRepairer(Repairer):
@@ -39,25 +39,47 @@ class FieldRepairer(Repairer):
         halves = [
             super(FieldRepairer, self).repair_chunk(
                 chunk,
-                _Fields(frames, field),
-                {i: _lines(mask, field) for i, mask in (masks or {}).items()},
+                Fields(frames, lines),
+                {i: _lines(mask, lines) for i, mask in (masks or {}).items()},
                 num_frames=num_frames,
                 cuts=cuts,
-                strengths=None if strengths is None else {i: _lines(s, field) for i, s in strengths.items()},
+                strengths=None if strengths is None else {i: _lines(s, lines) for i, s in strengths.items()},
             )
-            for field in (TOP, BOTTOM)
+            for lines in FIELDS.values()
         ]
         return [_woven(top, bottom) for top, bottom in zip(*halves, strict=True)]
 
 
-class _Fields(Mapping[int, Picture]):
+class DetectingFieldRepairer(FieldRepairer, DetectingRepairer):
+    """Finds the damage of interlaced frames in each field as in a clip of its own; the plan is one for fields."""
+
+    def __init__(self, settings: RepairSettings | None, plan: Plan) -> None:
+        """Raises SettingError and ModelError."""
+        super().__init__(settings, plan)  # pyright: ignore[reportArgumentType]
+        self._finders = {lines.start: Finder(plan) for lines in FIELDS.values()}
+
+    def finder_for(self, frames: Mapping[int, NDArray[np.floating]]) -> Finder:
+        """That of the field that these frames are."""
+        return self._finders[frames.lines.start] if isinstance(frames, Fields) else self.finder
+
+
+class FieldMaskPainter(DetectingFieldRepairer, MaskPainter):
+    """Paints what would be generated in each field."""
+
+
+def top_fields(frames: Iterable[Picture]) -> Iterator[Picture]:
+    """The top field of each frame, for looking over a clip before its repair."""
+    return (_lines(frame, FIELDS["top"]) for frame in frames)
+
+
+class Fields(Mapping[int, Picture]):
     """One field of each frame, cut out when it is looked at."""
 
     def __init__(self, frames: Mapping[int, Picture], lines: slice) -> None:
-        self._frames, self._of = frames, lines
+        self._frames, self.lines = frames, lines
 
     def __getitem__(self, index: int) -> Picture:
-        return _lines(self._frames[index], self._of)
+        return _lines(self._frames[index], self.lines)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._frames)
@@ -66,53 +88,21 @@ class _Fields(Mapping[int, Picture]):
         return len(self._frames)
 
 
-def check_fields(height: int, fmt: PlaneFormat) -> None:
-    """Raise InputError where a frame of that height cannot be two fields."""
-    lines = 2 << fmt.subsampling_h
-    if height % lines:
+def check_fields(height: int, subsampling_h: int) -> None:
+    """Raise InputError where a frame of that height cannot be two fields; subsampling_h: log2, of its chroma."""
+    if height % least_multiple(subsampling_h):
         raise InputError(
-            f"interlaced frames are {height} lines high; with this chroma it must be a multiple of {lines}"
+            f"interlaced frames are {height} lines high; with this chroma it must be a multiple of {least_multiple(subsampling_h)}"
         )
 
 
-def fields_to_rgb(planes: Sequence[Plane], fmt: PlaneFormat) -> Picture:
-    """RGB of an interlaced frame: H W 3 float32, chroma interpolated within each field."""
-    height, width = planes[0].shape
-    picture = np.empty((height, width, 3), np.float32)
-    for lines, field in _of_one_field(fmt):
-        picture[lines] = to_rgb([p[lines] for p in planes], field)
-    return picture
-
-
-def add_field_residual(planes: Sequence[Plane], fmt: PlaneFormat, repair: FrameRepair) -> list[Plane]:
-    """`planes.add_residual`, field by field."""
-    made = [np.empty_like(p) for p in planes]
-    for lines, field in _of_one_field(fmt):
-        parts = add_residual([p[lines] for p in planes], field, _field(repair, lines))
-        for plane, part in zip(made, parts, strict=True):
-            plane[lines] = part
-    return made
-
-
-def _of_one_field(fmt: PlaneFormat) -> list[tuple[slice, PlaneFormat]]:
-    """The lines of each field of an interlaced frame, and how their samples are to be read."""
-    return [
-        (TOP, replace(fmt, interlaced=False, field="top")),
-        (BOTTOM, replace(fmt, interlaced=False, field="bottom")),
-    ]
+def least_multiple(subsampling_h: int) -> int:
+    """What the height of interlaced frames must be a multiple of: both fields need whole lines of chroma."""
+    return 2 << subsampling_h
 
 
 def _lines(array: NDArray, lines: slice) -> NDArray:
     return np.ascontiguousarray(array[lines])
-
-
-def _field(repair: FrameRepair, lines: slice) -> FrameRepair:
-    return replace(
-        repair,
-        residual=repair.residual[lines],
-        touched=None if repair.touched is None else repair.touched[lines],
-        error=None if repair.error is None else repair.error[lines],
-    )
 
 
 def _woven(top: FrameRepair, bottom: FrameRepair) -> FrameRepair:
@@ -132,5 +122,5 @@ def _woven(top: FrameRepair, bottom: FrameRepair) -> FrameRepair:
 
 def _weave(top: NDArray, bottom: NDArray) -> NDArray:
     woven = np.empty((top.shape[0] + bottom.shape[0], *top.shape[1:]), top.dtype)
-    woven[TOP], woven[BOTTOM] = top, bottom
+    woven[FIELDS["top"]], woven[FIELDS["bottom"]] = top, bottom
     return woven

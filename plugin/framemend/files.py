@@ -21,14 +21,13 @@ from .archive.ranges import add_range_options
 from .archive.work import Work, add_work_options
 from .encode_options import add_encode_options, encode_settings_from
 from .masks import open_masks
-from .options import add_repair_options, repairer_from, settings_from
+from .options import add_repair_options, fitted, repairer_from, settings_from
 from .progress import Progress
 
 if TYPE_CHECKING:
     from framemend_filters.engine import Repairer
 
-    from .archive.chunks import RepairedFrame
-    from .archive.smart import SmartSource, SmartTarget
+    from .archive.smart import SmartSource
     from .remux import VideoTarget
     from .sources import VideoSource
 
@@ -102,10 +101,11 @@ def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def _repair_picture(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted:
-    from .remux import finished_file
+    from .finished import finished_file
     from .stills import read_still, repair_still, write_still
 
     picture, metadata = read_still(args.input)
+    repairer = fitted(repairer, picture.shape[1], picture.shape[0], note)
     masks = open_masks(args, picture.shape[1], picture.shape[0], num_frames=1)
     with finished_file(args.output) as temporary:
         repaired, generated = repair_still(picture, repairer, masks)
@@ -114,12 +114,12 @@ def _repair_picture(args: argparse.Namespace, repairer: Repairer, note: Note) ->
 
 
 def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> Counted:
-    from .archive.smart import SmartTarget
+    from .archive.smart import SmartTarget, write_smart
     from .detection import pictures_for
-    from .remux import VideoTarget, finished_file
+    from .finished import finished_file
+    from .remux import VideoTarget
     from .sequences import finished_pictures, is_sequence, open_video, picture_settings
 
-    done = 0
     encoding = encode_settings_from(args)
     to_pictures = is_sequence(args.output)
     if to_pictures:
@@ -129,25 +129,25 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> C
         if given != taken:
             note(f"{args.input} has {given} samples; they are converted to {taken}")
         size, frames = (source.first.width, source.first.height), source.video.frames or None
+        repairer = fitted(repairer, *size, note)
         again = partial(pictures_for, args)
         masks = open_masks(args, *size, num_frames=frames, rate=source.rate, pictures=again)
         smart = _smart(args, source, repairer, note) if args.smart and not to_pictures else None
-        work = Work(args, source, masks, repairer, note, recorded=args.report is not None, frames=smart)
+        work = Work(args, source, masks, repairer, note, recorded=args.report is not None, smart=smart)
         with work:
             with (finished_pictures if to_pictures else finished_file)(args.output) as temporary:
                 kind = "image2" if to_pictures else None
                 common = {"settings": encoding, "shown_as": args.output, "note": note, "kind": kind}
+                target: VideoTarget
                 if smart is None:
                     target = VideoTarget(temporary, source, **common)
+                    write = partial(_write, work, source, target)
                 else:
-                    target = SmartTarget(temporary, source, plan=smart.plan, **common)
+                    target = among = SmartTarget(temporary, source, plan=smart.plan, **common)
+                    write = partial(write_smart, work, smart, among)
                 try:
                     with Progress(source.num_frames, args.input.name, args.quiet) as progress:
-                        for done, repaired in enumerate(work.frames(), 1):
-                            _pass_on(smart or source, target)
-                            _put(target, repaired)
-                            progress.update(done)
-                    _pass_on(smart or source, target)
+                        write(progress)
                     target.finish()
                 finally:
                     target.abandon()
@@ -155,18 +155,17 @@ def _repair_video(args: argparse.Namespace, repairer: Repairer, note: Note) -> C
                     work.report(repairer, temporary, args.report)
             work.finish()
         if source.losses:
-            text = (
-                f"warning: {args.input} is damaged or cut short: {source.losses}; {done} frames were repaired and kept"
-            )
+            text = f"warning: {args.input} is damaged or cut short: {source.losses}; {target.sent} frames were repaired and kept"
             note(text)
             if args.quiet:
                 _note(text)
-    return Counted(frames=done, generated=work.generated)
+    return Counted(frames=target.sent, generated=work.generated)
 
 
 def _smart(args: argparse.Namespace, source: VideoSource, repairer: Repairer, note: Note) -> SmartSource | None:
     """What reads the file where only a part is encoded again; None: all of it is, and `note` was told why."""
-    from .archive.smart import SmartSource, plan_smart
+    from .archive.plans import plan_smart
+    from .archive.smart import SmartSource
     from .detection import pictures_for
 
     again = partial(pictures_for, args)
@@ -175,28 +174,21 @@ def _smart(args: argparse.Namespace, source: VideoSource, repairer: Repairer, no
     return None if plan is None else SmartSource(source, plan)
 
 
-def _pass_on(source: VideoSource | SmartSource, target: VideoTarget) -> None:
-    """Hand the packets that were read meanwhile to the output."""
-    from .archive.smart import SmartTarget
+def _write(work: Work, source: VideoSource, target: VideoTarget, progress: Progress) -> None:
+    """Every frame, and the packets of everything else as they are read."""
+    from .frames import build_frame
 
+    for repaired in work.frames():
+        _pass_on(source, target)
+        frame = repaired.frame
+        target.write(build_frame(frame, repaired.samples, target.pix_fmt), frame.pts, frame.duration or 0)
+        progress.update(target.sent)
+    _pass_on(source, target)
+
+
+def _pass_on(source: VideoSource, target: VideoTarget) -> None:
     while source.passing:
-        passing = source.passing.popleft()
-        if not isinstance(passing, tuple):
-            target.copy(passing)
-        elif isinstance(target, SmartTarget):
-            target.pass_on(*passing)
-
-
-def _put(target: VideoTarget | SmartTarget, repaired: RepairedFrame) -> None:
-    from .archive.smart import SmartTarget
-    from .frames import build_frame, views
-
-    if isinstance(target, SmartTarget):
-        target.put(repaired)
-        return
-    frame = repaired.frame
-    planes = views(frame) if repaired.planes is None else repaired.planes
-    target.write(build_frame(frame, planes, target.pix_fmt), frame.pts, frame.duration or 0)
+        target.copy(source.passing.popleft())
 
 
 def _pair(args: argparse.Namespace, first: str, second: str) -> tuple[Path, str, Path, str]:

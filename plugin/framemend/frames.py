@@ -106,13 +106,17 @@ def nearest_layout(pix_fmt: str) -> str:
     if pix_fmt in LAYOUTS:
         return pix_fmt
     from av.codec.codec import find_best_pix_fmt_of_list
-    from av.video.format import VideoFormat
 
     known = [name for name in LAYOUTS if _known_to_ffmpeg(name)]
-    best, _ = find_best_pix_fmt_of_list(
-        known, pix_fmt, has_alpha=any(c.is_alpha for c in VideoFormat(pix_fmt).components)
-    )
+    best, _ = find_best_pix_fmt_of_list(known, pix_fmt, has_alpha=has_alpha(pix_fmt))
     return best.name if best is not None else "gbrp"
+
+
+def has_alpha(pix_fmt: str) -> bool:
+    """Whether a pixel format holds transparency."""
+    from av.video.format import VideoFormat
+
+    return any(component.is_alpha for component in VideoFormat(pix_fmt).components)
 
 
 def _known_to_ffmpeg(pix_fmt: str) -> bool:

@@ -12,7 +12,6 @@ from typing import Any, Literal, NoReturn
 
 import vapoursynth as vs
 
-from framemend.vsfields import least_multiple, repair_by_field
 from framemend.vsgraph import repaired_clip, tagged
 from framemend_filters.errors import FramemendError
 
@@ -31,11 +30,14 @@ def repair(
     lookahead: int | None = None,
     tile: int | None = None,
     tile_overlap: int | None = None,
+    memory: str | int | None = None,
+    backend: Literal["torch", "onnxruntime", "openvino"] = "torch",
     device: str = "auto",
     device_index: int | None = None,
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
     num_streams: int = 1,
-    grain: bool = True,
+    grain: Literal["keep", "reduce", "remove"] = "remove",
+    hole_grain: bool = True,
 ) -> vs.VideoNode:
     """Repair a clip: noise, blocking and blur everywhere, or generate what a mask covers.
 
@@ -57,11 +59,16 @@ def repair(
         the model takes.
     tile, tile_overlap: edge of the square tiles the model runs on (from 64) and how far they overlap (0 to half a tile),
         in samples. None: the engine's choice, by the size of the frame.
+    memory: what the process may take, such as "4G" or a number of bytes: tile and window are chosen for it, and logged.
+        None: no limit.
+    backend: what runs the network. "onnxruntime" and "openvino" are installed by `pip install framemend[export]`.
     device: "auto", "cpu", "cuda", "cuda:N" or "mps".
     device_index: which CUDA device, from 0. None: the first, or the one that `device` names.
     precision: "auto", "fp32", "bf16" or "fp16".
     num_streams: chunks written at the same time, from 1; each takes the memory of a window. More than 1 pays on a GPU.
-    grain: lay grain like that around it on generated areas.
+    grain: "remove" takes fine grain for noise, "reduce" leaves half of it, "keep" all; what is coarser or stronger than grain
+        is repaired.
+    hole_grain: lay grain like that around it on generated areas.
 
     Outside a mask, with strength 0, every sample of every plane is returned as given. Frame properties are kept, and three
     added: _FramemendMasked, the share of the frame that was generated (0 to 1); _FramemendConfidence, 1 less the mean
@@ -90,46 +97,50 @@ def repair(
     streams = _whole("num_streams", num_streams)
     if streams is None or streams < 1:
         _fail(f"num_streams is {num_streams}; it is a whole number from 1 on")
-    if fields and clip.height % least_multiple(clip.format):
-        _fail(
-            f"the clip is {clip.height} lines high; with fields=True the height of {clip.format.name} must be a multiple of "
-            f"{least_multiple(clip.format)}: crop it, or add lines, first"
-        )
+    from framemend.fields import FieldRepairer, least_multiple
     from framemend_filters.engine import Repairer, RepairSettings
 
+    lines = least_multiple(clip.format.subsampling_h)
+    if fields and clip.height % lines:
+        _fail(
+            f"the clip is {clip.height} lines high; with fields=True the height of {clip.format.name} must be a multiple of "
+            f"{lines}: crop it, or add lines, first"
+        )
     try:
         settings = RepairSettings(
             model=fspath(model),
             strength=fixed,
             device=_device(device, device_index),
+            backend=backend,
             precision=precision,
             tile=tile,
             tile_overlap=RepairSettings.tile_overlap if tile_overlap is None else tile_overlap,
+            memory=memory,
             scene_changes="auto" if scene_changes == "auto" else "none",
             lookahead=lookahead,
-            grain=bool(grain),
+            grain=grain,
+            hole_grain=bool(hole_grain),
         )
-        _check_device(settings.device)
-        if detect and fields:
-            _fail("detect looks at whole frames; deinterlace first, or leave out fields")
+        _check_machine(settings.device, settings.backend)
         if detect:
             from framemend.detectnode import plan_of
+            from framemend.fields import DetectingFieldRepairer
             from framemend_filters.engine.detecting import DetectingRepairer
 
-            repairer: Repairer = DetectingRepairer(settings, plan_of(clip, detect))
+            plan = plan_of(clip, detect, fields=fields)
+            repairer: Repairer = (DetectingFieldRepairer if fields else DetectingRepairer)(settings, plan)
         else:
-            repairer = Repairer(settings, masked=mask is not None)
+            repairer = (FieldRepairer if fields else Repairer)(settings, masked=mask is not None)
+        if memory is not None:
+            repairer = repairer.fitted(clip.height, clip.width, streams=streams)
+            vs.core.log_message(vs.MESSAGE_TYPE_INFORMATION, f"framemend.repair: {repairer.fit}")
     except FramemendError as error:
         raise vs.Error(f"framemend.repair: {error}") from None
     if fixed == 0 and mask is None and varied is None and not detect:
         return _untouched(clip, repairer.chunk_frames)
-
-    def build(clip: vs.VideoNode, mask: vs.VideoNode | None, varied: vs.VideoNode | None) -> vs.VideoNode:
-        return repaired_clip(
-            clip, mask, varied, repairer, cuts_from_props=scene_changes == "props", num_streams=streams
-        )
-
-    return repair_by_field(clip, (mask, varied), build) if fields else build(clip, mask, varied)
+    return repaired_clip(
+        clip, mask, varied, repairer, cuts_from_props=scene_changes == "props", fields=fields, num_streams=streams
+    )
 
 
 def grey_clip(clip: vs.VideoNode, given: vs.VideoNode, name: str, caller: str = "repair") -> vs.VideoNode:
@@ -202,8 +213,11 @@ def _device(device: str, index: int | None) -> str:
     return f"cuda:{index}"
 
 
-def _check_device(device: str) -> None:
-    """Raise SettingError where this machine lacks a device that was asked for."""
+def _check_machine(device: str, backend: str) -> None:
+    """Raise SettingError where this machine lacks a device or runtime that was asked for."""
+    from framemend_filters.engine.backends import check_installed
+
+    check_installed(backend)
     if device not in ("auto", "cpu"):
         from framemend_filters.engine.devices import pick_device  # brings torch
 

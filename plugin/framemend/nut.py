@@ -40,6 +40,7 @@ def repair_nut(args: argparse.Namespace, repairer: Repairer, output: BinaryIO) -
 
 
 def _repair(args: argparse.Namespace, repairer: Repairer, reading: _Reading, writing: _Writing) -> None:
+    from .options import fitted
     from .remux import VideoTarget
     from .sources import VideoSource
     from .streams import repaired_video
@@ -50,6 +51,7 @@ def _repair(args: argparse.Namespace, repairer: Repairer, reading: _Reading, wri
 
     source = VideoSource("stdin", fields=args.fields, stream=reading, kind="nut", options=PROBING)
     with source:
+        repairer = fitted(repairer, source.first.width, source.first.height, note)
         masks = open_masks(args, source.first.width, source.first.height)
         target = VideoTarget(
             writing,

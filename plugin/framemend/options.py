@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ def add_repair_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="for live use: see N frames ahead at most, 0 for none (default: as far as the model looks)",
     )
+    group.add_argument(
+        "--grain",
+        default="remove",
+        metavar="G",
+        help="remove: fine grain is noise; reduce: half of it stays; keep: all of it, coarser damage goes (default: remove)",
+    )
     group.add_argument("--no-grain", action="store_true", help="no grain on generated areas")
     group.add_argument(
         "--fields",
@@ -56,9 +63,18 @@ def add_repair_options(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("machine")
     group.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    group.add_argument(
+        "--backend",
+        default="torch",
+        metavar="B",
+        help="what runs the network: torch, onnxruntime or openvino (default: torch)",
+    )
     group.add_argument("--precision", default="auto", metavar="P", help="auto, fp32, bf16 or fp16 (default: auto)")
     group.add_argument("--tile", type=int, metavar="N", help="edge of a tile in samples (default: from the frame size)")
     group.add_argument("--tile-overlap", type=int, metavar="N", help="samples that tiles share")
+    group.add_argument(
+        "--memory", metavar="SIZE", help="take no more than this, such as 4G or 800M: tile and window are chosen for it"
+    )
     group.add_argument("--quiet", action="store_true", help="no progress and no notes")
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
@@ -117,11 +133,14 @@ def settings_from(args: argparse.Namespace) -> RepairSettings:
         model=args.model,
         strength=args.strength,
         device=args.device,
+        backend=args.backend,
         precision=args.precision,
         tile=args.tile,
+        memory=args.memory,
         scene_changes=args.scene_changes,
         lookahead=args.lookahead,
-        grain=not args.no_grain,
+        grain=args.grain,
+        hole_grain=not args.no_grain,
         **({} if args.tile_overlap is None else {"tile_overlap": args.tile_overlap}),
     )
 
@@ -138,3 +157,13 @@ def repairer_from(args: argparse.Namespace, settings: RepairSettings) -> Repaire
     from .fields import FieldRepairer
 
     return (FieldRepairer if args.fields else Repairer)(settings, masked=has_masks(args))
+
+
+def fitted(repairer: Repairer, width: int, height: int, note: Callable[[str], None]) -> Repairer:
+    """The repairer with tile and window for what --memory says, after telling `note` which; itself without --memory.
+    Raises SettingError where nothing fits."""
+    if repairer.settings.memory is None:
+        return repairer
+    chosen = repairer.fitted(height, width)
+    note(str(chosen.fit))
+    return chosen

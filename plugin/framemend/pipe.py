@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from framemend_filters.errors import InputError, SettingError
 
-from .options import add_repair_options, settings_from
+from .options import add_repair_options, fitted, settings_from
 
 if TYPE_CHECKING:
     from framemend_filters.engine import Repairer
@@ -85,11 +85,13 @@ def _repair_plain(args: argparse.Namespace, repairer: Repairer, output: BinaryIO
 
     reader, writer_of = _ends(args)
     header = reader.header
-    pixels = replace(with_color(header.format, args.color), interlaced=args.fields)
+    pixels = with_color(header.format, args.color)
     if args.fields:
         from .fields import check_fields
 
-        check_fields(header.height, pixels)
+        check_fields(header.height, pixels.subsampling_h)
+        pixels = replace(pixels, scan="interlaced")
+    repairer = fitted(repairer, header.width, header.height, _quiet if args.quiet else _say)
     masks = open_masks(args, header.width, header.height, num_frames=header.num_frames, rate=header.frame_rate)
     rate = header.frame_rate
     ended: list[InputError] = []
@@ -132,6 +134,10 @@ def _ends(args: argparse.Namespace):
 
 def _say(text: str) -> None:
     print(f"framemend: {text}", file=sys.stderr)
+
+
+def _quiet(text: str) -> None:
+    pass
 
 
 @contextmanager

@@ -10,8 +10,7 @@ equal steps look about equally large and highlights stay within 0..1. Linear lig
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import cv2
@@ -19,22 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framemend.chroma import Axis, Picture, Plane, downsample, touched_blocks, upsample
+from framemend.codes import MATRICES, chroma_code, coded, light, luma_code, yuv_to_rgb
 from framemend_filters.errors import InputError, SettingError
 
 if TYPE_CHECKING:
     from framemend_filters.engine import FrameRepair
 
-LUMA_WEIGHTS = {
-    "bt709": (0.2126, 0.0722),
-    "bt601": (0.299, 0.114),
-    "smpte170m": (0.299, 0.114),
-    "bt470bg": (0.299, 0.114),
-    "bt2020ncl": (0.2627, 0.0593),
-    "fcc": (0.30, 0.11),
-    "smpte240m": (0.212, 0.087),
-}
-"""Weights of red and blue in luma (ITU-T H.273, table 4); green has the rest."""
-MATRICES = (*LUMA_WEIGHTS, "ycgco")
 CHROMA_LOCATIONS = {
     "left": ("first", "middle"),
     "center": ("middle", "middle"),
@@ -44,6 +33,8 @@ CHROMA_LOCATIONS = {
     "bottom": ("middle", "last"),
 }
 """Where a chroma sample stands among the luma samples of its block: across, down."""
+FIELDS: dict[Literal["top", "bottom"], slice] = {"top": slice(0, None, 2), "bottom": slice(1, None, 2)}
+"""Lines of a frame that each of its fields has, in all planes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +54,9 @@ class PlaneFormat:
     """None: full for RGB, limited otherwise; always a bool once made. Means nothing for float, where luma is 0..1."""
     chroma_location: str = "left"
     """One of CHROMA_LOCATIONS, of the whole frame; counts only in the directions that are subsampled."""
-    interlaced: bool = False
-    """The frame is two fields, each with chroma of its own."""
-    field: Literal["top", "bottom"] | None = None
-    """Which lines of a frame these are, where it is one field: its chroma stands a little higher or lower."""
+    scan: Literal["progressive", "interlaced", "top", "bottom"] = "progressive"
+    """interlaced: the frame is two fields, each with chroma of its own. top, bottom: it is one of them, every second line of
+    a frame: its chroma stands a little higher or lower."""
     linear: bool = False
     """Whether samples are proportional to light."""
 
@@ -97,9 +87,9 @@ class PlaneFormat:
         axes: list[Axis] = []
         for axis, factor, place in both:
             first = {"first": 0.0, "middle": (factor - 1) / 2, "last": factor - 1.0}[place]
-            if axis == 0 and self.field is not None:
+            if axis == 0 and self.scan in FIELDS:
                 # Lines of chroma alternate between fields like those of luma: line j of the bottom field is line 2j + 1.
-                first = (first + (factor - 1) * (self.field == "bottom")) / 2
+                first = (first + (factor - 1) * (self.scan == "bottom")) / 2
             if factor > 1:
                 axes.append((axis, factor, first))
         return axes
@@ -122,27 +112,28 @@ def to_rgb(planes: Sequence[Plane], fmt: PlaneFormat) -> Picture:
 
     planes: H W each, uint8, uint16, float16 or float32, in the order Y U V, R G B or Y.
     """
-    if fmt.interlaced:
-        from .fields import fields_to_rgb
-
-        return fields_to_rgb(planes, fmt)
+    if fmt.scan == "interlaced":
+        picture = np.empty((*planes[0].shape, 3), np.float32)
+        for field, lines in FIELDS.items():
+            picture[lines] = to_rgb([p[lines] for p in planes], replace(fmt, scan=field))
+        return picture
     rgb = _rgb_as_stored(planes, fmt)
-    return _coded(rgb) if fmt.linear else rgb
+    return coded(rgb) if fmt.linear else rgb
 
 
 def _rgb_as_stored(planes: Sequence[Plane], fmt: PlaneFormat) -> Picture:
     height, width = _check(planes, fmt)
-    scale, black = _luma_code(fmt)
+    scale, black = luma_code(fmt)
     if fmt.family == "gray":
         luma = (planes[0].astype(np.float32) - np.float32(black)) * np.float32(1 / scale)
         return _merged([luma, luma, luma])
     if fmt.family == "rgb":
         samples = _merged([np.ascontiguousarray(p, np.float32) for p in planes])
         return _transformed(samples, _with_offset(np.eye(3) / scale, [black] * 3))
-    chroma_scale, neutral = _chroma_code(fmt)
+    chroma_scale, neutral = chroma_code(fmt)
     luma = np.ascontiguousarray(planes[0], np.float32)
     chroma = [upsample(p.astype(np.float32), fmt.axes, height, width) for p in planes[1:]]
-    from_codes = _yuv_to_rgb(fmt.matrix) / [scale, chroma_scale, chroma_scale]
+    from_codes = yuv_to_rgb(fmt.matrix) / [scale, chroma_scale, chroma_scale]
     return _transformed(_merged([luma, *chroma]), _with_offset(from_codes, [black, neutral, neutral]))
 
 
@@ -157,24 +148,27 @@ def add_residual(planes: Sequence[Plane], fmt: PlaneFormat, repair: FrameRepair)
     residual = np.ascontiguousarray(repair.residual, np.float32)
     if residual.shape != (height, width, 3):
         raise InputError(f"residual is {residual.shape}; a frame of {width}x{height} needs ({height}, {width}, 3)")
-    if fmt.interlaced:
-        from .fields import add_field_residual
-
-        return add_field_residual(planes, fmt, repair)
+    if fmt.scan == "interlaced":
+        made = [np.empty_like(p) for p in planes]
+        for field, lines in FIELDS.items():
+            parts = add_residual([p[lines] for p in planes], replace(fmt, scan=field), _of_lines(repair, lines))
+            for plane, part in zip(made, parts, strict=True):
+                plane[lines] = part
+        return made
     if not residual.any():
         return [p.copy() for p in planes]
     if fmt.linear:
-        light = _rgb_as_stored(planes, fmt)
-        residual = np.where(residual != 0, _light(_coded(light) + residual) - light, np.float32(0))
-    scale, _ = _luma_code(fmt)
+        given = _rgb_as_stored(planes, fmt)
+        residual = np.where(residual != 0, light(coded(given) + residual) - given, np.float32(0))
+    scale, _ = luma_code(fmt)
     if fmt.family == "rgb":
         changes = _split(residual * np.float32(scale))
         return [_add(p, c, repair.touched, fmt) for p, c in zip(planes, changes, strict=True)]
-    to_yuv = np.linalg.inv(_yuv_to_rgb(fmt.matrix))
+    to_yuv = np.linalg.inv(yuv_to_rgb(fmt.matrix))
     if fmt.family == "gray":
         change = _transformed(residual, to_yuv[:1] * scale)
         return [_add(planes[0], change, repair.touched, fmt)]
-    chroma_scale, _ = _chroma_code(fmt)
+    chroma_scale, _ = chroma_code(fmt)
     to_codes = to_yuv * [[scale], [chroma_scale], [chroma_scale]]
     luma, *chroma = _split(_transformed(residual, to_codes))
     touched = touched_blocks(repair.touched, fmt.axes)
@@ -194,53 +188,10 @@ def _check(planes: Sequence[Plane], fmt: PlaneFormat) -> tuple[int, int]:
     return height, width
 
 
-def _coded(light: Picture) -> Picture:
-    """Linear light on the curve of sRGB (IEC 61966-2-1), carried on below 0 and beyond 1."""
-    size = np.abs(light)
-    coded = np.where(size <= 0.0031308, 12.92 * size, 1.055 * np.power(size, 1 / 2.4) - 0.055)
-    return np.copysign(coded, light).astype(np.float32, copy=False)
-
-
-def _light(coded: Picture) -> Picture:
-    """The inverse of `_coded`."""
-    size = np.abs(coded)
-    light = np.where(size <= 0.04045, size / 12.92, np.power((size + 0.055) / 1.055, 2.4))
-    return np.copysign(light, coded).astype(np.float32, copy=False)
-
-
-# Codes: what a sample's number means ----------------------------------------------------------------------------------
-
-
-def _luma_code(fmt: PlaneFormat) -> tuple[float, float]:
-    """Codes from black to white, and the code of black, for luma, gray and RGB."""
-    if fmt.sample == "float":
-        return 1.0, 0.0
-    if fmt.full_range:
-        return float(2**fmt.bits - 1), 0.0
-    return 219.0 * 2 ** (fmt.bits - 8), 16.0 * 2 ** (fmt.bits - 8)
-
-
-def _chroma_code(fmt: PlaneFormat) -> tuple[float, float]:
-    """Codes from the lowest chroma to the highest, and the code of neutral."""
-    if fmt.sample == "float":
-        return 1.0, 0.0
-    if fmt.full_range:
-        span = 2.0**fmt.bits - 1
-    else:
-        # YCgCo has the span of luma, as in zimg (and H.273, where its planes are made from limited R, G, B).
-        span = (219.0 if fmt.matrix == "ycgco" else 224.0) * 2 ** (fmt.bits - 8)
-    return span, 2.0 ** (fmt.bits - 1)
-
-
-@lru_cache
-def _yuv_to_rgb(matrix: str) -> NDArray[np.float64]:
-    """3 3: from Y in 0..1 and U, V in -0.5..0.5 to RGB in 0..1."""
-    if matrix == "ycgco":
-        return np.array([[1.0, -1.0, 1.0], [1.0, 1.0, 0.0], [1.0, -1.0, -1.0]])
-    red, blue = LUMA_WEIGHTS[matrix]
-    green = 1.0 - red - blue
-    of_u, of_v = 2.0 * (1.0 - blue), 2.0 * (1.0 - red)
-    return np.array([[1.0, 0.0, of_v], [1.0, -of_u * blue / green, -of_v * red / green], [1.0, of_u, 0.0]])
+def _of_lines(repair: FrameRepair, lines: slice) -> FrameRepair:
+    """What a repair does to some of the lines."""
+    touched = None if repair.touched is None else repair.touched[lines]
+    return replace(repair, residual=repair.residual[lines], touched=touched)
 
 
 def _with_offset(matrix: NDArray[np.float64], zero: Sequence[float]) -> NDArray[np.float64]:

@@ -14,25 +14,27 @@ from typing import TYPE_CHECKING
 
 from framemend_filters.errors import InputError
 
-from .frames import alpha_view, plane_format, views
-from .planes import add_residual, to_rgb
-from .sources import TIMES_IN_DECODING_ORDER, VideoSource
+from .archive.chunks import ChunkRepairer
+from .archive.feed import Feed
+from .frames import plane_format
+from .ordering import TIMES_IN_DECODING_ORDER
+from .sources import VideoSource
 
 if TYPE_CHECKING:
-    import numpy as np
     from av import VideoFrame
     from numpy.typing import NDArray
 
     from framemend_filters.engine import Repairer
 
     from .masks import MaskSource
+    from .planes import PlaneFormat
 
 
 class IndexedVideo:
     """A video file whose frames can be asked for by number, counted from 0 in order of presentation.
 
-    path; width, height in samples; rate: frames a second; num_frames; time_base: seconds of a tick; times: pts of every
-    frame in rising order. Holds no file open; `frames` may be called from several threads.
+    path; width, height in samples; rate: frames a second; num_frames; time_base: seconds of a tick; start_pts: of the first
+    frame, in ticks; times: pts of every frame in rising order. Holds no file open; `frames` may be called from several threads.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -41,7 +43,7 @@ class IndexedVideo:
         with VideoSource(path) as source:
             self.width, self.height = source.first.width, source.first.height
             self.rate = source.rate or Fraction(25)
-            self.time_base = source.time_base
+            self.start_pts, self.time_base = source.start_pts, source.time_base
             self.pix_fmt = source.first.format.name
             source.container.seek(0, backward=True)
             packets = [p for p in source.container.demux(source.video) if p.size and not p.is_discard]
@@ -97,27 +99,24 @@ def repair_range(
     """Frames first..stop-1 as given, each with its repaired planes, as views() has them."""
     length, total = repairer.chunk_frames, video.num_frames
     chunks = range(first // length, -(-stop // length))
-    begin = repairer.span(chunks.start, total).start
-    end = repairer.span(chunks[-1], total).stop
-    reader = enumerate(video.frames(begin, end), begin)
-    given: dict[int, VideoFrame] = {}
-    pictures: dict[int, NDArray[np.float32]] = {}
-    holes: dict[int, NDArray[np.uint8]] = {}
-    for chunk in chunks:
-        span = repairer.span(chunk, total)
-        for number in [n for n in given if n < span.start]:
-            del given[number], pictures[number]
-            holes.pop(number, None)
-        while span.stop - 1 not in given:
-            number, frame = next(reader)
-            given[number] = frame
-            pictures[number] = to_rgb(views(frame), plane_format(frame))
-            alpha = alpha_view(frame) if masks is not None and masks.from_alpha else None
-            mask = masks.mask_for(number, video.seconds(number), pictures[number], alpha) if masks is not None else None
-            if mask is not None:
-                holes[number] = mask
-        repairs = repairer.repair_chunk(chunk, pictures, holes, num_frames=total)
-        for number, repair in enumerate(repairs, chunk * length):
-            if first <= number < stop:
-                frame = given[number]
-                yield frame, add_residual(views(frame), plane_format(frame), repair)
+    begin, end = repairer.span(chunks.start, total).start, repairer.span(chunks[-1], total).stop
+    feed = Feed(_Part(video, begin, end), masks, first=begin)
+    for done in ChunkRepairer(feed, repairer, lambda index, _: first <= index < stop, recorded=False).repair(chunks):
+        if first <= done.index < stop:
+            yield done.frame, done.samples
+
+
+class _Part:
+    """Frames of a video from one number to another, as a feed reads them."""
+
+    def __init__(self, video: IndexedVideo, first: int, stop: int) -> None:
+        self._video, self._first, self._stop = video, first, stop
+        self.start_pts, self.time_base = video.start_pts, video.time_base
+
+    def plane_format(self, frame: VideoFrame) -> PlaneFormat:
+        """How the samples of a frame are to be read."""
+        return plane_format(frame)
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """Each once, in order."""
+        return self._video.frames(self._first, self._stop)

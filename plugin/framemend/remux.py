@@ -1,28 +1,30 @@
 """Writes the repaired video beside everything else of the input: streams, metadata, chapters and times as they were.
 
-The file is written under a temporary name in the folder of the output and gets its own name only when it is complete
-and its frames have been counted.
+At the end its frames are counted, and it is read over for what its container or encoder did not take.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import os
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from framemend_filters.errors import OutputError, SettingError
 
 from . import matroska
 from .audit import Seen, what_is_missing
-from .companions import PICTURES, Companions, fresh_tags, tag_options
-from .encoders import INTERLACED, Recipe, choose_pix_fmt, choose_recipe
-from .frames import LAYOUTS, field_order, matrix_and_range, same_samples
-from .hdr import hdr_options, read_static_hdr
-from .sources import location, sample_aspect_ratio
+from .companions import PICTURES, Companions
+from .dynamic_hdr import laid_in
+from .encoders import choose_pix_fmt, choose_recipe
+from .frames import LAYOUTS, has_alpha, same_samples
+from .hdr import read_static_hdr
+from .sources import location, packets_of, sample_aspect_ratio
+from .tags import fresh_tags, homeless_tags
+from .times import FrameTimes
+from .transport import Transport, read_transport
+from .video_stream import add_video, open_early, shown_shape
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -30,49 +32,12 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from .encode_options import EncodeSettings
+    from .recipes import Recipe
     from .sources import VideoSource
 
 Note = Callable[[str], None]
 
-DISPLAY_MATRIX = "DISPLAYMATRIX"
-STALE_PREFIXES = ("BPS", "NUMBER_OF_", "_STATISTICS")
-"""mkvmerge's statistics: true for the copied streams, not for a video that was encoded again."""
-
 MATROSKA = frozenset({"matroska", "webm"})
-COUNTS_FRAMES = frozenset({"avi"})
-"""Containers that number frames and hold no times between."""
-CONSTANT_RATE = frozenset({"mxf"})
-"""Containers whose pictures have no times at all."""
-NO_REORDERING = frozenset({"avi", "flv"})
-"""Containers that have one time a frame, or none before zero: frames encoded in another order would move all times."""
-
-
-@contextlib.contextmanager
-def finished_file(path: Path) -> Iterator[Path]:
-    """A temporary name in the folder of `path`: renamed to it when the block ends well, deleted otherwise.
-
-    Raises OutputError where the folder cannot be written to.
-    """
-    folder = path.parent
-    if not folder.is_dir():
-        raise OutputError(f"no such folder: {folder}; make it first")
-    temporary = folder / f".{path.stem[:100]}.{os.getpid()}.part{path.suffix}"
-    try:
-        temporary.touch()
-    except OSError as error:
-        raise OutputError(f"cannot write into {folder}: {error.strerror}") from error
-    try:
-        yield temporary
-        try:
-            temporary.replace(path)
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror}") from error
-    except FileNotFoundError as error:
-        if temporary.exists():
-            raise
-        raise OutputError(f"{path} was taken away while it was written; run again") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class VideoTarget:
@@ -98,11 +63,9 @@ class VideoTarget:
         from av.error import FFmpegError
 
         self._path, self._shown_as, self._source, self._note = path, shown_as, source, note
-        self._pts: list[int] = []
-        self._durations: list[int] = []
-        self._sent = 0
+        self.sent = 0
+        """Pictures that the encoder, or the file itself, has taken."""
         self.seen = Seen()
-        self._noted_duplicate = self._noted_rounding = self._noted_rate = False
         try:
             where = location(path) if isinstance(path, Path) else path
             self._output: OutputContainer = av.open(where, "w", format=kind, container_options=options or {})
@@ -124,7 +87,6 @@ class VideoTarget:
         tags = fresh_tags(source.container.metadata)
         self._hdr = read_static_hdr(source.first)
         self._needs_head = output.format.name in MATROSKA and bool(self._hdr or source.sample_aspect_ratio)
-        output.container_options.update(_container_options(output.format.name, tags))
         decoder = source.video.codec_context.codec
         layout = LAYOUTS[source.first.format.name]
         recipe = choose_recipe(
@@ -133,6 +95,7 @@ class VideoTarget:
             lossless=decoder.lossless and not decoder.lossy,
             rgb=layout.family == "rgb",
             bits=layout.bits,
+            alpha=layout.alpha is not None,
             interlaced=source.first.interlaced_frame,
             settings=settings,
         )
@@ -141,10 +104,15 @@ class VideoTarget:
             self._note(
                 f"the input is lossless; {recipe.encoder} in {output.format.name} is not (.mkv with FFV1 would be)"
             )
+        elif (made := av.Codec(recipe.encoder, "w").canonical_name) != decoder.canonical_name and not chosen:
+            self._note(f"the video is {decoder.canonical_name} and becomes {made}")
         self.pix_fmt = choose_pix_fmt(recipe, source.first, settings.pix_fmt)
         if settings.pix_fmt is None and not same_samples(source.first.format.name, self.pix_fmt):
-            self._note(f"{recipe.encoder} takes no {source.first.format.name}; the video becomes {self.pix_fmt}")
-        self._companions = Companions(output, self._note)
+            without = " without its transparency" if layout.alpha and not has_alpha(self.pix_fmt) else ""
+            self._note(
+                f"{recipe.encoder} takes no {source.first.format.name}; the video becomes {self.pix_fmt}{without}"
+            )
+        self._companions = Companions(output, self._note, source.passing)
         for stream in source.container.streams:
             if stream.index == source.video.index:
                 self._video = self._add_video(recipe)
@@ -152,11 +120,15 @@ class VideoTarget:
                 self._companions.add(stream)
         self._output_kind = output.format.name
         self._places = self._companions.places | {source.video.index: self._video.index}
-        output.metadata.update(tags | (matroska.ROOM if self._needs_head else {}))
+        self._transport = self._read_transport()
+        output.container_options.update(self._container_options(tags))
+        self._tracks = self._places.keys() - self._companions.attached
+        output.metadata.update(tags | self._transport.tags | (matroska.ROOM if self._needs_head else {}))
         chapters = source.container.chapters()
         if chapters:
             output.set_chapters(chapters)
         try:
+            open_early(self._video)
             output.start_encoding()
             unknown = sorted(settings.options.keys() & self._video.codec_context.options.keys())
             if unknown:
@@ -172,33 +144,33 @@ class VideoTarget:
             raise OutputError(
                 f"{output.format.name} or its encoders do not take {', '.join(kinds)} ({why}); try .mkv or another --codec"
             ) from error
+        self._times = FrameTimes(source.time_base, source.rate, self._video, self._note)
+
+    def _read_transport(self) -> Transport:
+        """Of a transport stream that stays one, what its services are called."""
+        source = self._source
+        if not self._output.format.name == source.container.format.name == "mpegts" or not source.path.is_file():
+            return Transport()
+        self._video.id = source.video.id
+        transport = read_transport(source.path)
+        others = [f"{service.number} {service.name}".strip() for service in transport.services[1:]]
+        if others:
+            self._note(f"the streams of {len(others) + 1} programs are in one now; lost as such: {', '.join(others)}")
+        return transport
+
+    def _container_options(self, tags: dict[str, str]) -> dict[str, str]:
+        kind = self._output.format.name
+        if kind == "mpegts":
+            return {"mpegts_copyts": "1", **self._transport.options}  # else all times are moved by 1.4 s
+        options = {"strict": "unofficial"} if kind in ("mp4", "mov") else {}  # else no record of Dolby Vision, nor 3D
+        homeless = homeless_tags(kind, tags)
+        if homeless and self._companions.has_cover:
+            self._note(f"{kind} holds a cover or tags of one's own; left out: {', '.join(homeless)}")
+            return options
+        return options | ({"movflags": "+use_metadata_tags"} if homeless else {})
 
     def _add_video(self, recipe: Recipe) -> VideoStream:
-        source, first = self._source, self._source.first
-        rate = source.rate or Fraction(25)
-        hdr = hdr_options(self._hdr, recipe.encoder)
-        options = recipe.options_for(self.pix_fmt, hdr, _field_options(first, recipe.encoder))
-        video = cast("VideoStream", self._output.add_stream(recipe.encoder, rate=rate, options=options))
-        context = video.codec_context
-        context.width, context.height, context.pix_fmt = first.width, first.height, self.pix_fmt
-        context.time_base = 1 / rate  # frames are numbered for the encoder; their own times are put on its packets
-        video.time_base = 1 / rate if self._output.format.name in COUNTS_FRAMES else source.time_base
-        if self._output.format.name in NO_REORDERING:
-            context.max_b_frames = 0
-        if source.sample_aspect_ratio:
-            context.sample_aspect_ratio = source.sample_aspect_ratio
-        context.colorspace, context.color_range = matrix_and_range(first, self.pix_fmt)
-        context.color_primaries = first.color_primaries
-        context.color_trc = first.color_trc
-        context.chroma_sample_location = first.chroma_location
-        context.thread_type = "AUTO"
-        matrix = _display_matrix(first)
-        if matrix is not None:
-            video.set_display_matrix(matrix)
-        video.disposition = source.video.disposition
-        tags = fresh_tags(source.video.metadata)
-        video.metadata.update({key: value for key, value in tags.items() if not key.startswith(STALE_PREFIXES)})
-        return video
+        return add_video(self._output, self._source, recipe, self.pix_fmt, self._hdr)
 
     def copy(self, packet: Packet) -> None:
         """Pass a packet of another stream on, byte by byte."""
@@ -208,19 +180,10 @@ class VideoTarget:
     def write(self, frame: VideoFrame, pts: int | None, duration: int) -> None:
         """Encode a frame in `pix_fmt`, shown at `pts` for `duration`, both in ticks of the source; pts None: right after
         the frame before."""
-        if self._pts and (pts is None or pts <= self._pts[-1]):
-            if pts is not None and not self._noted_duplicate:
-                self._note(f"frame {self._sent} has a time at or before that of the frame before; moved behind it")
-                self._noted_duplicate = True
-            pts = self._pts[-1] + (1 if pts is not None else max(1, self._durations[-1]))
-        pts = pts or 0
-        self._note_rounding(pts)
-        self._note_rate(pts)
-        self._pts.append(pts)
-        self._durations.append(duration)
+        self._times.add(pts, duration)
         self.seen.look(frame)
-        frame.pts, frame.time_base = self._sent, self._video.codec_context.time_base
-        self._sent += 1
+        frame.pts, frame.time_base = self.sent, self._video.codec_context.time_base
+        self.sent += 1
         self._encode(frame)
 
     def finish(self) -> None:
@@ -241,10 +204,8 @@ class VideoTarget:
 
     def _complete_head(self, path: Path) -> None:
         """What the muxer does not write of the shape of samples and of HDR10."""
-        ratio, first = self._source.sample_aspect_ratio, self._source.first
-        before = [s for s in self._source.container.streams if s.index < self._source.video.index]
-        track = sum(s.index in self._places and s.type != "attachment" for s in before)
-        shape = ratio * first.width / first.height if ratio else None
+        track = sum(index < self._source.video.index for index in self._tracks)
+        shape = shown_shape(self._source)
         matroska.complete_head(path, track, ratio=shape, hdr=self._hdr)
 
     def _check(self, path: Path) -> None:
@@ -253,9 +214,9 @@ class VideoTarget:
 
         with av.open(location(path)) as written:
             video = next(s for s in written.streams.video if s.codec_context is not None)
-            found = sum(packet.size > 0 for packet in written.demux(video))
-        if found != self._sent:
-            raise OutputError(f"{self._shown_as} holds {found} frames after writing {self._sent}; it is not kept")
+            found = sum(1 for _ in packets_of(written, video.index))
+        if found != self.sent:
+            raise OutputError(f"{self._shown_as} holds {found} frames after writing {self.sent}; it is not kept")
         with av.open(location(path)) as written:
             source = self._source
             missing = list(what_is_missing(source.container, source.first, self.seen, written, self._places))
@@ -281,30 +242,8 @@ class VideoTarget:
         except FFmpegError as error:
             raise self._failure(error) from error
         for packet in packets:
-            self._stamp(packet)
-            self._mux(packet)
-
-    def _stamp(self, packet: Packet) -> None:
-        """Give a packet the time of its frame: the encoder counted frames.
-
-        Decoding times are the presentation times in rising order, as many frames earlier as the encoder reorders.
-        """
-        assert packet.pts is not None
-        number = packet.pts
-        order = packet.dts if packet.dts is not None else number
-        if order >= 0:
-            dts = self._pts[order]
-        else:
-            dts = self._pts[0] + order * max(1, self._typical_duration())
-        packet.pts, packet.dts = self._pts[number], dts
-        packet.duration = self._durations[number]
-        packet.time_base = self._source.time_base
-
-    def _typical_duration(self) -> int:
-        if self._durations[0]:
-            return self._durations[0]
-        rate = self._source.rate
-        return round(1 / rate / self._source.time_base) if rate else 1
+            self._times.stamp(packet)
+            self._mux(laid_in(packet))
 
     def _mux(self, packet: Packet) -> None:
         from av.error import FFmpegError
@@ -317,45 +256,3 @@ class VideoTarget:
     def _failure(self, error: Exception) -> OutputError:
         why = getattr(error, "strerror", None) or str(error)
         return OutputError(f"cannot write {self._shown_as}: {why}")
-
-    def _note_rate(self, pts: int) -> None:
-        rate = self._source.rate
-        if self._output_kind not in CONSTANT_RATE or self._noted_rate or not self._pts or not rate:
-            return
-        frames = (pts - self._pts[0]) * self._source.time_base * rate
-        if abs(frames - self._sent) >= 1:
-            self._note(
-                f"{self._output_kind} shows pictures at a constant rate; from frame {self._sent} on the input does not"
-            )
-            self._noted_rate = True
-
-    def _note_rounding(self, pts: int) -> None:
-        """Matroska counts milliseconds and avi frames: where a time falls between, that is said once."""
-        tick = Fraction(self._video.time_base.numerator, self._video.time_base.denominator)
-        if not self._noted_rounding and (pts * self._source.time_base / tick).denominator != 1:
-            self._note(f"{self._output_kind} keeps times to {tick} s; they are rounded to that")
-            self._noted_rounding = True
-
-
-def _field_options(first: VideoFrame, encoder: str) -> dict[str, str]:
-    """Field order for the container, as ffmpeg sets it, and the flags that make the encoder code fields."""
-    order = field_order(first)
-    if order is None:
-        return {"field_order": "progressive"}
-    return {"field_order": "tb" if order == "top" else "bt", **INTERLACED.get(encoder, {})}
-
-
-def _container_options(kind: str, tags: dict[str, str]) -> dict[str, str]:
-    if kind == "mpegts":
-        return {"mpegts_copyts": "1"}  # else all times are moved by 1.4 s
-    return tag_options(kind, tags)
-
-
-def _display_matrix(frame: VideoFrame) -> list[int] | None:
-    """The nine numbers that turn or mirror the picture on display, None where there are none."""
-    import numpy as np
-
-    for side in frame.side_data.values():
-        if side.type.name == DISPLAY_MATRIX:
-            return np.frombuffer(bytes(side), "<i4")[:9].tolist()
-    return None

@@ -21,6 +21,7 @@ from framemend_filters.errors import InputError, InputNotFound, OutputError, Set
 
 from .archive.batch import Counted
 from .masks import open_masks
+from .options import fitted
 from .progress import Progress
 from .stills import STILL_SUFFIXES, planes_of_still, read_still, with_planes, write_still
 from .streams import repair_frames
@@ -83,6 +84,7 @@ def repair_sequence(args: argparse.Namespace, repairer: Repairer, note: Callable
     numbers = numbers_of(args.input)
     check_targets(args.output, numbers, overwrite=args.overwrite)
     first = read_still(numbered(args.input, numbers[0]))[0]
+    repairer = fitted(repairer, first.shape[1], first.shape[0], note)
     masks = open_masks(args, first.shape[1], first.shape[0], num_frames=len(numbers))
 
     def given() -> Iterator[_Picture]:

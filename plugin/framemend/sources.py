@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import heapq
 import io
 import shlex
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from framemend_filters.errors import InputError, InputNotFound
 
+from .alpha import alpha_decoder
+from .dynamic_hdr import DynamicHdr
 from .fields import check_fields
 from .frames import plane_format, tabled
+from .losses import Losses
+from .ordering import TIMES_IN_DECODING_ORDER, first_times, in_order_of_time
+from .promises import Promise, duration_tag
+from .times import as_fraction
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -25,44 +30,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from .planes import PlaneFormat
-
-TIMES_IN_DECODING_ORDER = frozenset({"avi"})
-"""Containers that number frames as they are decoded: where frames are reordered, a frame bears the time of another."""
-MAX_REORDER = 16
-"""Frames by which a codec may reorder (H.264 and HEVC)."""
-
-ATTACHED_PICTURE = 0x0400
-"""ffmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover, not the video."""
-
-
-@dataclass
-class Losses:
-    """What a damaged file did not give."""
-
-    packets: int = 0
-    """Video packets that the decoder refused."""
-    concealed: int = 0
-    """Frames that the decoder marks as damaged; they are repaired like the others."""
-    missing: int = 0
-    """Frames that the file promises and does not hold."""
-    broke_off: str = ""
-    """Why reading ended before the end of the file."""
-
-    def __bool__(self) -> bool:
-        return bool(self.packets or self.concealed or self.missing or self.broke_off)
-
-    def __str__(self) -> str:
-        parts = []
-        if self.packets or self.missing:
-            lost = max(self.packets, self.missing)
-            parts.append(f"{lost} {'frame' if lost == 1 else 'frames'} lost")
-        if self.packets:
-            parts.append(f"packets that could not be decoded: {self.packets}")
-        if self.concealed:
-            parts.append(f"damaged frames, decoded as well as they could be: {self.concealed}")
-        if self.broke_off:
-            parts.append(f"reading ended early: {self.broke_off}")
-        return ", ".join(parts)
 
 
 class VideoSource:
@@ -93,12 +60,12 @@ class VideoSource:
         self.path, self.fields = Path(path), fields
         self.losses = Losses()
         self.passing: deque[Packet] = deque()
-        self._discarded = 0
-        self._ends: dict[int, Fraction] = {}
         if stream is None and kind is None and not self.path.exists():
             raise InputNotFound(f"no such file: {path}")
         if stream is None and self.path.is_dir():
-            raise InputError(f"{path} is a folder; give a video file or a picture")
+            raise InputError(
+                f"{path} is a folder; give a video file, or its pictures by their pattern: {path}/%04d.png"
+            )
         try:
             self.container: InputContainer = av.open(
                 stream or location(self.path), "r", format=kind, container_options=options or {}
@@ -107,9 +74,12 @@ class VideoSource:
             raise InputError(f"{path} is not a video that can be read: {error.strerror}") from error
         try:
             self.video = self._find_video()
+            self._promise = Promise(self.container, self.video, self.path)
+            self._dynamic_hdr = DynamicHdr(self.video)
             self.others: list[Stream] = [s for s in self.container.streams if s.index != self.video.index]
+            self._alpha = alpha_decoder(self.video)
             reordered = self.container.format.name in TIMES_IN_DECODING_ORDER
-            self._frames = _in_order_of_time(self._decode()) if reordered else self._decode()
+            self._frames = first_times(in_order_of_time(self._decode()) if reordered else self._decode())
             first = self._first_frame()
             self.given_pix_fmt = first.format.name
             self._shape = _shape(first)
@@ -133,21 +103,28 @@ class VideoSource:
         if self.video.frames:
             return self.video.frames
         rate = self.rate
-        seconds = _duration_tag(self.video.metadata.get("DURATION", ""))
+        seconds = duration_tag(self.video.metadata.get("DURATION", ""))
         if seconds is None and self.video.duration and self.video.time_base:
-            seconds = self.video.duration * _fraction(self.video.time_base)
+            seconds = self.video.duration * as_fraction(self.video.time_base)
         return round(seconds * rate) if seconds and rate else None
 
     @property
     def rate(self) -> Fraction | None:
         """Frames a second, on average."""
-        rate = self.video.average_rate or self.video.guessed_rate
-        return _fraction(rate) if rate else None
+        average, guessed = self.video.average_rate, self.video.guessed_rate
+        if average and guessed and average * self.time_base == 1:
+            return as_fraction(guessed)  # "a frame a tick" is what raw DV says, with 60,000 ticks a second
+        return as_fraction(average or guessed) if average or guessed else None
+
+    @property
+    def start_pts(self) -> int:
+        """pts of the first frame."""
+        return self.first.pts or 0
 
     @property
     def time_base(self) -> Fraction:
         """Seconds of one tick of the frames' pts."""
-        return _fraction(self.video.time_base or self.first.time_base)
+        return as_fraction(self.video.time_base or self.first.time_base)
 
     @property
     def sample_aspect_ratio(self) -> Fraction | None:
@@ -156,10 +133,11 @@ class VideoSource:
 
     def plane_format(self, frame: VideoFrame) -> PlaneFormat:
         """How the samples of one of its frames are to be read. Raises InputError where it cannot be two fields but should."""
-        fmt = replace(plane_format(frame), interlaced=self.fields)
-        if self.fields:
-            check_fields(frame.height, fmt)
-        return fmt
+        fmt = plane_format(frame)
+        if not self.fields:
+            return fmt
+        check_fields(frame.height, fmt.subsampling_h)
+        return replace(fmt, scan="interlaced")
 
     def frames(self) -> Iterator[VideoFrame]:
         """Every frame that decodes, once, in order of presentation, in a format of frames.LAYOUTS. Fills `passing` and `losses` on the way.
@@ -170,7 +148,7 @@ class VideoSource:
         count = 0
         for count, frame in enumerate(self._frames, 1):
             yield self._prepared(frame, count)
-        self.losses.missing = self._count_missing(count + 1)
+        self.losses.missing = self._promise.missing(count + 1, self.rate)
 
     def frames_from(self, pts: int) -> Iterator[VideoFrame]:
         """The frames shown at `pts` (in ticks) or later, by way of the nearest key frame before; `passing` and `losses` are left alone.
@@ -180,29 +158,18 @@ class VideoSource:
         from av.error import FFmpegError
 
         self.container.seek(pts, stream=self.video, backward=True)
+        if self._alpha is not None:
+            self._alpha.flush_buffers()
         number = 0
         for packet in self.container.demux(self.video):
             try:
-                decoded = packet.decode()
+                decoded = self._decoded(packet)
             except FFmpegError:
                 continue
             for frame in decoded:
                 if frame.pts is not None and frame.pts >= pts:
                     yield self._prepared(frame, number)
                     number += 1
-
-    def _count_missing(self, found: int) -> int:
-        """Frames that the file's index, or its duration in Matroska, promises beyond those found."""
-        if self.video.frames:
-            return max(0, self.video.frames - self._discarded - found)
-        if "matroska" not in self.container.format.name or not self.rate:
-            return 0
-        own = _duration_tag(self.video.metadata.get("DURATION", ""))
-        if own is not None:
-            return max(0, round((own - self._ends.get(self.video.index, own)) * self.rate))
-        if self.container.duration is None or not self._ends:
-            return 0
-        return max(0, round((Fraction(self.container.duration, 10**6) - max(self._ends.values())) * self.rate))
 
     def _prepared(self, frame: VideoFrame, number: int) -> VideoFrame:
         if frame.interlaced_frame and not self.fields:
@@ -224,7 +191,7 @@ class VideoSource:
         if not streams:
             kinds = ", ".join(sorted({s.type for s in self.container.streams})) or "nothing"
             raise InputError(f"{self.path} has no video stream; it holds {kinds}")
-        moving = [s for s in streams if not int(s.disposition) & ATTACHED_PICTURE]
+        moving = [s for s in streams if not is_cover(s)]
         if not moving:
             raise InputError(f"{self.path} has no video stream, only a cover picture")
         return moving[0]
@@ -242,26 +209,26 @@ class VideoSource:
         if self.video.codec_context is None:
             raise InputError(f"{self.path}: there is no decoder for its video")
         for packet in self._packets():
-            self._note(packet)
+            self._promise.note(packet)
             if packet.stream.index != self.video.index:  # stream_index is not set in the empty packets at the end
                 if packet.size:
                     self.passing.append(packet)
                 continue
             if not packet.size and packet.pts is not None:
+                self._promise.note_repeat()
                 continue  # "the same picture again" in Theora and AVI; not the empty packet at the end
+            self._dynamic_hdr.mark(packet)
             try:
-                yield from packet.decode()
+                yield from self._decoded(packet)
             except FFmpegError:
                 self.losses.packets += 1
             except ValueError as error:  # what PyAV says of a codec that is none of ffmpeg's
                 raise InputError(f"{self.path}: there is no decoder for its video") from error
 
-    def _note(self, packet: Packet) -> None:
-        if packet.pts is not None and packet.time_base:
-            end = (packet.pts + (packet.duration or 0)) * _fraction(packet.time_base)
-            self._ends[packet.stream_index] = max(end, self._ends.get(packet.stream_index, end))
-        if packet.is_discard and packet.stream_index == self.video.index:
-            self._discarded += 1
+    def _decoded(self, packet: Packet) -> list[VideoFrame]:
+        if self._alpha is None:
+            return cast("list[VideoFrame]", packet.decode())
+        return self._alpha.decode(packet if packet.size else None)
 
     def _packets(self) -> Iterator[Packet]:
         """All packets of the file, then an empty one that empties the decoder, also where reading breaks off."""
@@ -278,53 +245,35 @@ class VideoSource:
             yield last
 
 
+def packets_of(container: InputContainer, index: int) -> Iterator[Packet]:
+    """The packets of one stream, none of them empty; the demuxer passes over those of all others."""
+    from av.stream import Discard
+
+    for stream in container.streams:
+        if stream.index != index:
+            stream.discard = Discard.all
+    return (packet for packet in container.demux(container.streams[index]) if packet.size)
+
+
 def location(path: Path) -> str:
     """The path as ffmpeg takes it: names such as `a:b.mkv` or `-` are files too and no protocols."""
     return f"file:{path}"
 
 
-def _in_order_of_time(frames: Generator[VideoFrame]) -> Generator[VideoFrame]:
-    """The frames as they come, with their times dealt out again in rising order."""
-    waiting: deque[VideoFrame] = deque()
-    times: list[int] = []
-    for frame in frames:
-        waiting.append(frame)
-        if frame.pts is not None:
-            heapq.heappush(times, frame.pts)
-        if len(waiting) > MAX_REORDER:
-            yield _next_in_time(waiting, times)
-    while waiting:
-        yield _next_in_time(waiting, times)
-
-
-def _next_in_time(waiting: deque[VideoFrame], times: list[int]) -> VideoFrame:
-    frame = waiting.popleft()
-    frame.pts = heapq.heappop(times) if times else None
-    return frame
-
-
 def sample_aspect_ratio(video: VideoStream) -> Fraction | None:
     """What the container says, else what the decoder found in the frames so far; None: neither says."""
     ratio = video.sample_aspect_ratio or video.codec_context.sample_aspect_ratio
-    return _fraction(ratio) if ratio else None
+    return as_fraction(ratio) if ratio else None
+
+
+def is_cover(stream: Stream) -> bool:
+    """Whether a stream is a picture to know the file by, and no video."""
+    return bool(int(stream.disposition) & _ATTACHED_PICTURE)
+
+
+_ATTACHED_PICTURE = 0x0400
+"""ffmpeg's AV_DISPOSITION_ATTACHED_PIC."""
 
 
 def _shape(frame: VideoFrame) -> str:
     return f"{frame.width}x{frame.height} {frame.format.name}"
-
-
-def _fraction(value) -> Fraction:
-    return Fraction(value.numerator, value.denominator)
-
-
-def _duration_tag(text: str) -> Fraction | None:
-    """Matroska's 00:01:02.500000000 in seconds."""
-    parts = text.split(":")
-    try:
-        return (
-            sum((Fraction(part) * 60**place for place, part in enumerate(reversed(parts))), Fraction(0))
-            if text
-            else None
-        )
-    except ValueError:
-        return None

@@ -53,7 +53,7 @@ def repaired_video(
     from .colors import with_color
     from .frames import alpha_view, build_frame, views
 
-    start = source.first.pts or 0
+    start = source.start_pts
 
     def mask_for(index: int, frame: VideoFrame) -> NDArray | None:
         seconds = None if frame.pts is None else (frame.pts - start) * source.time_base

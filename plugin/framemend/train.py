@@ -1,4 +1,5 @@
-"""`framemend train pretrain|repair|adapt`: trains the model on folders of videos and stills, or goes on on one film."""
+"""`framemend train pretrain|repair|detect|adapt`: trains the model, or the network that finds damage, on folders of videos and
+stills, or the model on one film."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from framemend.evaluate import VIDEO_SUFFIXES
 from framemend_filters.errors import InputError, InputNotFound, SettingError
 
 if TYPE_CHECKING:
-    from framemend_filters.model import FramemendModel
+    from framemend_filters.model.pretrained import FramemendModel
     from framemend_filters.training.data import Codec
     from framemend_filters.training.recipe import Recipe
 
@@ -27,12 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `framemend train`."""
     parser.add_argument(
         "objective",
-        choices=["pretrain", "repair", "adapt"],
-        help="hide and predict, damage and repair, or learn one film",
+        choices=["pretrain", "repair", "detect", "adapt"],
+        help="hide and predict, damage and repair, damage and find it, or learn one film",
     )
     parser.add_argument("input", type=Path, nargs="?", metavar="INPUT", help="adapt: the film to learn")
     parser.add_argument(
-        "--data", type=Path, nargs="+", metavar="DIR", help="pretrain, repair: folders of videos and stills"
+        "--data", type=Path, nargs="+", metavar="DIR", help="folders of videos and stills (not for adapt)"
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the run: checkpoints, logs, weights"
@@ -72,6 +73,10 @@ def run(args: argparse.Namespace) -> int:
         return adapt(args)
     if not args.data or args.input:
         raise SettingError(f"{args.objective} trains on folders: framemend train {args.objective} --data DIR --out DIR")
+    if args.objective == "detect":
+        from framemend.train_detect import train_detect
+
+        return train_detect(args)
     import torch
 
     from framemend.progress import Progress
@@ -79,7 +84,6 @@ def run(args: argparse.Namespace) -> int:
     from framemend_filters.training.loop import Run, Status
     from framemend_filters.training.plot import plot_run
     from framemend_filters.training.pool import PoolKeeper
-    from framemend_filters.training.samples import WindowShape
     from framemend_filters.training.validation import build
 
     base = recipes.pretrain() if args.objective == "pretrain" else recipes.repair()
@@ -95,8 +99,7 @@ def run(args: argparse.Namespace) -> int:
         held_out = source
         validation_clips, training_clips = _hold_out(source)
     training = Run(args.out, recipe, lambda: _first_model(args.init, recipe), device=args.device, resume=args.resume)
-    config = training.model.config
-    shape = WindowShape(config.frames, config.radius, config.neighbours)
+    shape = training.shape
     moving = [i for i in training_clips if len(source.frames(i)) >= shape.frames]
     stills = [i for i in training_clips if len(source.frames(i)) < shape.frames]
     print(f"training on {len(moving)} clips and {len(stills)} stills, on {args.device}", file=sys.stderr)
@@ -124,9 +127,9 @@ def _hold_out(source: ClipFolder) -> tuple[list[int], list[int]]:
 
 
 def _first_model(init: str | None, recipe: Recipe) -> FramemendModel:
-    from framemend_filters.model import FramemendConfig, FramemendModel, load_model
+    from framemend_filters.model.pretrained import FramemendConfig, FramemendModel, load_for_training
 
-    return load_model(init) if init else FramemendModel(FramemendConfig(**recipe.model))
+    return load_for_training(init) if init else FramemendModel(FramemendConfig(**recipe.model))
 
 
 @dataclasses.dataclass(frozen=True)

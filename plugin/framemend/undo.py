@@ -56,15 +56,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """`framemend undo`: 0 when the new file is there. Raises FramemendError otherwise."""
     from .archive.report import load_report
+    from .finished import finished_file
     from .frames import build_frame
     from .progress import Progress
-    from .remux import VideoTarget, finished_file
+    from .remux import VideoTarget
     from .sources import VideoSource
+    from .verify import VerificationError, check_streams
 
     report = load_report(args.report)
     wanted = _Wanted(args, report)
     for given in (args.input, args.repaired):
         check_paths(given, args.output, overwrite=args.overwrite)
+    check_streams("input", args.input, report.input)
+    try:
+        check_streams("output", args.repaired, report.output)
+    except VerificationError as error:  # what was encoded again since then, or undone in part, may be meant
+        _note(f"warning: {error}; it is taken as it is")
     with (
         VideoSource(args.input, fields=True) as before,
         VideoSource(args.repaired, fields=True) as after,
@@ -79,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         )
         try:
             with Progress(after.num_frames, args.repaired.name, args.quiet) as progress:
-                start = before.first.pts or 0
+                start = before.start_pts
                 for index, (old, new) in enumerate(itertools.zip_longest(before.frames(), after.frames())):
                     if old is None or new is None:
                         short = args.input if old is None else args.repaired

@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
 
 def verify(source: Path, output: Path, report: Report) -> None:
     """Raise VerificationError where input, output and report do not fit together; InputError where one cannot be read."""
-    _check_streams("input", source, report.input)
-    _check_streams("output", output, report.output)
+    check_streams("input", source, report.input)
+    check_streams("output", output, report.output)
     records = {record.frame: record for record in report.frames}
     count = 0
     for count, (before, after) in enumerate(frame_pairs(source, output), 1):
@@ -96,10 +96,11 @@ def frame_pairs(source: Path, output: Path) -> Iterator[tuple[VideoFrame, VideoF
 
 
 def _start(source: Any) -> Fraction:
-    return (source.first.pts or 0) * source.time_base
+    return source.start_pts * source.time_base
 
 
-def _check_streams(name: str, path: Path, said: dict[str, Any]) -> None:
+def check_streams(name: str, path: Path, said: dict[str, Any]) -> None:
+    """Raise VerificationError where a file is not the `name`, input or output, whose packets the report has hashed."""
     from .archive.report import stream_hashes
 
     found = [asdict(stream) for stream in stream_hashes(path)]

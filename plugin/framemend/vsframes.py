@@ -22,14 +22,14 @@ _FROM_PRIMARIES = (12, 13)
 _OF_PRIMARIES = {1: "bt709", 9: "bt2020ncl"}
 _LINEAR = 8  # _Transfer
 _CHROMA_LOCATIONS = ("left", "center", "topleft", "top", "bottomleft", "bottom")  # in the order of _ChromaLocation
-_FIELDS: dict[int, Literal["top", "bottom"]] = {0: "bottom", 1: "top"}  # by _Field
+_SCANS: dict[int, Literal["top", "bottom"]] = {0: "bottom", 1: "top"}  # by _Field
 _FAMILIES = {vs.GRAY: "gray", vs.YUV: "yuv", vs.RGB: "rgb"}
 
 
-def plane_format(frame: vs.VideoFrame) -> PlaneFormat:
+def plane_format(frame: vs.VideoFrame, *, fields: bool = False) -> PlaneFormat:
     """How the frame's planes store colour: from its properties, else what zimg assumes for its family and size.
 
-    Raises InputError for a matrix that has no linear way to RGB.
+    fields: it holds two fields, whatever its properties say. Raises InputError for a matrix that has no linear way to RGB.
     """
     form = frame.format
     family = _FAMILIES[form.color_family]
@@ -43,7 +43,7 @@ def plane_format(frame: vs.VideoFrame) -> PlaneFormat:
         matrix=_matrix(frame) if family == "yuv" else _MATRICES.get(_number(frame, "_Matrix", 2), _size_matrix(frame)),
         full_range=_full_range(frame),
         chroma_location=_CHROMA_LOCATIONS[location] if 0 <= location < len(_CHROMA_LOCATIONS) else "left",
-        field=_FIELDS.get(_number(frame, "_Field", -1)),
+        scan="interlaced" if fields else _SCANS.get(_number(frame, "_Field", -1), "progressive"),
         linear=_number(frame, "_Transfer", 2) == _LINEAR,
     )
 
@@ -78,20 +78,23 @@ class RgbCache:
     The lock guards the table alone: nothing is converted, and no frame requested, while it is held.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
+    def __init__(self, limit_bytes: int, *, fields: bool = False) -> None:
+        """fields: as `plane_format` has it."""
+        self._limit_bytes, self._fields = limit_bytes, fields
         self._used_bytes = 0
-        self._table: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
+        self._table: OrderedDict[int, NDArray[np.floating]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def rgb(self, index: int, frame: vs.VideoFrame) -> NDArray[np.float32]:
-        """H W 3, 0..1, read-only, of the frame, which must be the same for the same index."""
+    def rgb(self, index: int, frame: vs.VideoFrame) -> NDArray[np.floating]:
+        """H W 3, 0..1, read-only, as the engine holds it, of the frame, which must be the same for the same index."""
         with self._lock:
             found = self._table.get(index)
             if found is not None:
                 self._table.move_to_end(index)
                 return found
-        made = to_rgb(planes_of(frame), plane_format(frame))
+        from framemend_filters.engine import hold
+
+        made = hold(to_rgb(planes_of(frame), plane_format(frame, fields=self._fields)))
         made.flags.writeable = False  # shared by windows: a write would reach other frames' results
         with self._lock:
             if index not in self._table:
@@ -102,14 +105,14 @@ class RgbCache:
         return made
 
 
-class RgbWindow(Mapping[int, NDArray[np.float32]]):
+class RgbWindow(Mapping[int, NDArray[np.floating]]):
     """The frames of a window by their index in the clip, each turned to RGB when it is looked up."""
 
     def __init__(self, frames: Mapping[int, vs.VideoFrame], cache: RgbCache) -> None:
         self._frames = frames
         self._cache = cache
 
-    def __getitem__(self, index: int) -> NDArray[np.float32]:
+    def __getitem__(self, index: int) -> NDArray[np.floating]:
         return self._cache.rgb(index, self._frames[index])
 
     def __iter__(self) -> Iterator[int]:

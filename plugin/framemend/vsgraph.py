@@ -36,12 +36,13 @@ def repaired_clip(
     repairer: Repairer,
     *,
     cuts_from_props: bool,
+    fields: bool,
     num_streams: int,
 ) -> vs.VideoNode:
     """The clip with what `repairer` makes of it.
 
     mask, strength: GRAY8, full range, of the clip's size and length. cuts_from_props: take _SceneChangePrev and
-    _SceneChangeNext. num_streams: chunks that may be written at the same time.
+    _SceneChangeNext. fields: frames hold two fields, and `repairer` is one for them. num_streams: chunks that may be written at the same time.
     """
     core: Any = vs.core
     chunk_frames = repairer.chunk_frames
@@ -50,8 +51,8 @@ def repaired_clip(
     window = window_clips(clip, chunk_frames, before, after, num_chunks)
     masks = window_clips(mask, chunk_frames, before, after, num_chunks) if mask is not None else []
     strengths = window_clips(strength, chunk_frames, 0, 0, num_chunks) if strength is not None else []
-    cache = RgbCache(min(RGB_BYTES_KEPT, len(window) * clip.width * clip.height * 3 * 4))
-    writer = _ChunkWriter(repairer, cache, clip.num_frames, before, cuts_from_props=cuts_from_props)
+    cache = RgbCache(min(RGB_BYTES_KEPT, len(window) * clip.width * clip.height * 3 * 4), fields=fields)
+    writer = _ChunkWriter(repairer, cache, clip.num_frames, before, cuts_from_props=cuts_from_props, fields=fields)
     num_streams = min(num_streams, num_chunks)
     carrier = core.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=num_chunks, keep=True)
     streams: list[vs.VideoNode] = []
@@ -111,13 +112,20 @@ class _ChunkWriter:
     """Makes the callbacks of the chunk nodes. Holds no node: a callback that did would keep its own graph alive."""
 
     def __init__(
-        self, repairer: Repairer, cache: RgbCache, num_frames: int, before: int, *, cuts_from_props: bool
+        self,
+        repairer: Repairer,
+        cache: RgbCache,
+        num_frames: int,
+        before: int,
+        *,
+        cuts_from_props: bool,
+        fields: bool,
     ) -> None:
         self._repairer = repairer
         self._rgb = cache
         self._num_frames = num_frames
         self._before = before
-        self._cuts_from_props = cuts_from_props
+        self._cuts_from_props, self._fields = cuts_from_props, fields
 
     def stream(
         self, first: int, step: int, window_frames: int, *, masked: bool, varied: bool
@@ -148,8 +156,9 @@ class _ChunkWriter:
         first = chunk * self._repairer.chunk_frames
         start = first - self._before
         frames = {i: window[i - start] for i in self._repairer.span(chunk, self._num_frames)}
-        for i, frame in frames.items():
-            check_progressive(i, frame)
+        if not self._fields:
+            for i, frame in frames.items():
+                check_progressive(i, frame)
         repairs = self._repairer.repair_chunk(
             chunk,
             RgbWindow(frames, self._rgb),
@@ -160,7 +169,7 @@ class _ChunkWriter:
         )
         carrier = carrier.copy()
         for slot, frame_repair in enumerate(repairs):
-            carrier.props[_slot(slot)] = _repaired(frames[first + slot], frame_repair, chunk)
+            carrier.props[_slot(slot)] = _repaired(frames[first + slot], frame_repair, chunk, fields=self._fields)
         return carrier
 
 
@@ -169,12 +178,11 @@ def _share(frame: vs.VideoFrame) -> NDArray[np.float32]:
     return np.asarray(frame[0]).astype(np.float32) / np.float32(255)
 
 
-def _repaired(source: vs.VideoFrame, frame_repair: FrameRepair, chunk: int) -> vs.VideoFrame:
+def _repaired(source: vs.VideoFrame, frame_repair: FrameRepair, chunk: int, *, fields: bool) -> vs.VideoFrame:
     """A copy of the source, properties included, with the repair laid on its planes."""
     frame = source.copy()
-    for written, plane in zip(
-        planes_of(frame), add_residual(planes_of(source), plane_format(source), frame_repair), strict=True
-    ):
+    planes = add_residual(planes_of(source), plane_format(source, fields=fields), frame_repair)
+    for written, plane in zip(planes_of(frame), planes, strict=True):
         np.copyto(written, plane)
     return tagged(frame, masked=frame_repair.generated, confidence=_confidence(frame_repair), chunk=chunk)
 

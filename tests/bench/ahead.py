@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--model", default="fast")
     args = parser.parse_args()
-    repairer = Repairer(RepairSettings(model=args.model, grain=False), masked=True)
+    repairer = Repairer(RepairSettings(model=args.model, hole_grain=False), masked=True)
     rows: list[NDArray] = []
     for path in sorted(args.folder.glob("*.mp4")):
         clean = read_clip(path, GIVEN + args.frames).frames.astype(np.float32) / 255

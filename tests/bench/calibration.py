@@ -34,7 +34,7 @@ def main() -> int:
     for path in sorted(args.folder.glob("*.mp4")):
         clean = read_clip(path, args.frames).frames
         for given, masks in _cases(clean):
-            repairer = Repairer(RepairSettings(model=args.model, grain=False), masked=masks is not None)
+            repairer = Repairer(RepairSettings(model=args.model, hole_grain=False), masked=masks is not None)
             pairs = ((f.astype(np.float32) / 255, m) for f, m in zip(given, masks or [None] * len(given), strict=True))
             for index, repair in enumerate(repairer.repair_stream(pairs)):
                 assert repair.error is not None

@@ -18,7 +18,7 @@ from framemend_filters.engine.detecting import DetectingRepairer
 
 CLIPS = ("real_market_street_1906", "real_train_robbery_1903", "real_film_street", "real_holland_winter")
 KINDS = ("dust", "scratches", "dropouts")
-FIRST, FRAMES = 10, 13
+FIRST, FRAMES = 10, 9
 """Frames of each clip that are repaired."""
 WIDTH = 330
 """Width of a picture on the sheet, in samples."""

@@ -1,7 +1,6 @@
-"""Fits the scores by which the detectors of one-frame defects and of scratches judge, on training clips.
+"""Fits the score by which described blobs are judged to be dust or not, on training clips.
 
-    python tests/bench/fit_detectors.py blobs ../shared/data/train filters/framemend_filters/damage/detectors/fitted.json
-    python tests/bench/fit_detectors.py lines ../shared/data/train filters/framemend_filters/damage/detectors/fitted.json
+    python tests/bench/fit_detectors.py ../shared/data/train filters/framemend_filters/damage/detectors/fitted.json
 
 Clean clips are shown as they are, with film grain, flicker and codec alone, and with synthetic defects as well, whose
 edges, opacity and tone vary more than those that training draws. A quarter of an hour on a busy core.
@@ -22,15 +21,11 @@ from framemend.clips import codec_round_trip, read_clip
 from framemend_filters.damage import defects, film
 from framemend_filters.damage.detectors.blobs import MOST_BLOBS, describe
 from framemend_filters.damage.detectors.fitted import terms
-from framemend_filters.damage.detectors.lines import lines
 from framemend_filters.damage.detectors.outliers import outliers
 from framemend_filters.damage.detectors.view import Memory, View
 
 Frames = NDArray[np.uint8]
-KINDS = {
-    "blobs": ("clean", "film", "dust", "dropouts"),
-    "lines": ("clean", "film", "scratches", "scratches", "scratches"),
-}
+KINDS = ("clean", "film", "dust", "dropouts")
 """What each clip is shown with."""
 FRAMES = 9
 """Frames read of each clip."""
@@ -40,25 +35,21 @@ RIDGE = 1e-3
 """Weight decay of the fit."""
 
 
-def main(what: str, data: Path, out: Path) -> None:
-    """Fit the score `what` (blobs or lines) and write it into the table `out`, beside the other one."""
+def main(data: Path, out: Path) -> None:
+    """Fit the score and write it into the table `out`."""
     rows: list[NDArray[np.float64]] = []
     for number, path in enumerate(sorted(data.glob("*.mp4"))):
         clean = read_clip(path, FRAMES).frames
-        for draw, kind in enumerate(KINDS[what]):
+        for draw, kind in enumerate(KINDS):
             rng = np.random.default_rng([number, draw])
             frames, truth = clean, np.zeros(clean.shape[:3], bool)
             if kind != "clean":
                 frames, truth = old_film(clean, rng, kind)
             for view in _views(frames):
-                if what == "blobs" and (found := outliers(view)) is not None and len(found.blobs) <= MOST_BLOBS:
-                    rows += _labelled(found.labels, found.blobs, describe(view, found), truth[view.index], False)
-                if what == "lines" and 2 < view.index < FRAMES - 2:
-                    line = lines(view)
-                    rows += _labelled(line.labels, line.boxes, line.features, truth[view.index], True)
-        print(f"{path.stem}: {len(rows)} {what} so far", flush=True)
-    table = json.loads(out.read_text()) if out.exists() else {}
-    out.write_text(json.dumps(table | {what: _fit(np.array(rows))}) + "\n")
+                if (found := outliers(view)) is not None and len(found.blobs) <= MOST_BLOBS:
+                    rows += _labelled(found.labels, found.blobs, describe(view, found), truth[view.index])
+        print(f"{path.stem}: {len(rows)} blobs so far", flush=True)
+    out.write_text(json.dumps({"blobs": _fit(np.array(rows))}) + "\n")
 
 
 def old_film(clean: Frames, rng: np.random.Generator, kind: str) -> tuple[Frames, NDArray[np.bool_]]:
@@ -69,7 +60,7 @@ def old_film(clean: Frames, rng: np.random.Generator, kind: str) -> tuple[Frames
     out = clean.astype(np.float32)
     truth = np.zeros(clean.shape[:3], bool)
     if kind != "film":
-        draw = {"dust": defects.dust, "dropouts": defects.dropouts, "scratches": defects.scratches}[kind]
+        draw = {"dust": defects.dust, "dropouts": defects.dropouts}[kind]
         spoiled, _ = draw(clean, rng, float(rng.uniform(0.2, 0.9)))
         change = spoiled.astype(np.float32) - clean
         softness, opacity = rng.uniform(0, 1.0), rng.uniform(0.3, 1.0)
@@ -99,7 +90,6 @@ def _labelled(
     boxes: NDArray[np.int32],
     features: NDArray[np.float32],
     truth: NDArray[np.bool_],
-    by_rows: bool,
 ) -> list[NDArray[np.float64]]:
     """Rows: 1 or 0, area, features; for each blob that is clearly damage or clearly none."""
     rows: list[NDArray[np.float64]] = []
@@ -107,8 +97,6 @@ def _labelled(
         window = (slice(top, top + height), slice(left, left + width))
         blob = labels[window] == number
         share = np.count_nonzero(blob & truth[window]) / area
-        if by_rows:  # a line is wider than a thin scratch in it
-            share = np.count_nonzero((blob & truth[window]).any(1)) / height
         if share >= TRUE_SHARE or share <= FALSE_SHARE:
             rows.append(np.concatenate([[share >= TRUE_SHARE, area], features[number - 1]]).astype(np.float64))
     return rows
@@ -134,4 +122,4 @@ def _fit(rows: NDArray[np.float64]) -> dict[str, list[float]]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

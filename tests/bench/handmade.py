@@ -47,7 +47,7 @@ def _bases(clean: NDArray[np.uint8], sigma: int) -> list[float]:
     given = gaussian_noise(clean, sigma, np.random.default_rng(0)) if sigma else clean
     frames = {i: f.astype(np.float32) / 255 for i, f in enumerate(given)}
     segment = Segment(range(MIDDLE, MIDDLE + 1), range(LENGTH))
-    aligned = align_segment(segment, frames, radius=6, neighbours=2)
+    aligned = align_segment(segment, frames, radius=4, neighbours=2)
     target = clean[MIDDLE] / 255
     return [_psnr(picture, target) for picture in (frames[MIDDLE], aligned.mean[0], aligned.base[0])]
 

@@ -52,7 +52,7 @@ def vapoursynth_clip(size: tuple[int, int], length: int) -> vs.VideoNode:
     core.std.SetVideoCache(clip, mode=1, fixedsize=1, maxsize=PATTERN_FRAMES)
     for _ in clip.frames():
         pass
-    return core.std.Loop(clip + core.std.Reverse(clip), -(-length // (2 * PATTERN_FRAMES)))[:length]
+    return core.std.Loop(clip + core.std.Reverse(clip)[1:-1], -(-length // (2 * PATTERN_FRAMES - 2)))[:length]
 
 
 def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:

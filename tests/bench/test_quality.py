@@ -211,12 +211,13 @@ def test_the_report_names_the_best_filter_and_takes_the_same_clips(tmp_path: Pat
             ("Degrain3", -1),
             (painting.MEAN, 2),
             (painting.OURS, 1.5),
+            (painting.LIVE, 1.0),
         ):
             kept.add(name, clip, figures(value + more))
     kept.add("NLMeans", "c", figures(99.0))
     report.write([], Settings(tmp_path / "tuned.json"), 8, (256, 320), tmp_path / "results.md")
     text = (tmp_path / "results.md").read_text()
-    assert "| [noise20](#noise20) | 23.00 | 31.00 (NLMeans) | 32.50 | +1.50 |" in text
+    assert "| [noise20](#noise20) | 23.00 | 31.00 (NLMeans) | 32.50 | +1.50 | -0.50 |" in text
     assert "Mean of 2 clips" in text and "noise10" not in text
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bench.soak import soak_file, soak_pipe
 
-FRAMES = 600
+FRAMES = 360
 MOST_GROWTH = 0.05
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from pictures import panning_clip, pattern, psnr
 
-from framemend_filters.engine.align import align_segment
+from framemend_filters.engine.align import Aligner, align_segment
 from framemend_filters.engine.flow import dis_flow, fill_smoothly, flow_picture, inside, sample_positions, warp
+from framemend_filters.engine.motion import FlowMemory, Motion
 from framemend_filters.engine.noise import noise_level
 from framemend_filters.engine.windows import Segment
 
@@ -113,3 +114,68 @@ def test_flow_does_not_depend_on_what_was_matched_before() -> None:
     before = dis_flow(large[0], large[1])
     dis_flow(small[0], small[1])
     np.testing.assert_array_equal(dis_flow(large[0], large[1]), before)
+
+
+def test_fine_texture_is_as_sharp_in_the_mean_as_in_the_frame() -> None:
+    """Motion by half samples: read between samples bilinearly, a texture of four samples' period loses a quarter."""
+    y, x = np.mgrid[:96, :128].astype(np.float32)
+
+    def frame(t: int) -> np.ndarray:
+        at = x + 0.5 * t
+        texture = 0.18 * np.sin(2 * np.pi * at / 4.1) * np.sin(2 * np.pi * y / 3.3)
+        return np.repeat((0.5 + texture + 0.1 * np.sin(at / 9) * np.cos(y / 11))[..., None], 3, 2).astype(np.float32)
+
+    frames = {t: frame(t) for t in range(9)}
+    aligned = align_segment(Segment(range(4, 5), range(9)), frames, radius=4, neighbours=2)
+    inner = (slice(12, -12),) * 2
+    assert psnr(aligned.mean[0][inner], frames[4][inner]) > 45
+
+
+def test_flow_over_four_frames_is_as_good_in_two_hops_as_in_one() -> None:
+    frames = dict(enumerate(panning_clip(9, 96, 128, speed=2)))
+    chained = Motion(frames).flow(2, 6)[12:-12, 12:-12]
+    direct = dis_flow(flow_picture(frames[2]), flow_picture(frames[6]))[24:-24, 24:-24]
+    assert chained.shape == (24, 40, 2)
+    motion = np.array([-8, 0])
+    assert np.abs(chained - motion).mean() < np.abs(direct - motion).mean() + 0.05 < 0.2
+
+
+def test_what_one_segment_found_between_frames_serves_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = dict(enumerate(panning_clip(14, 48, 64, speed=1)))
+    searched: list[int] = []
+
+    def search(*args: object) -> np.ndarray:
+        searched.append(1)
+        return dis_flow(*args)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr("framemend_filters.engine.motion.dis_flow", search)
+
+    def aligned(memory: FlowMemory | None) -> list[np.ndarray]:
+        means = []
+        for first in (0, 5):
+            segment = Segment(range(first, first + 5), range(14))
+            aligner = Aligner(segment, frames, radius=4, neighbours=2, memory=memory)
+            means.append(aligner.part(*aligner.whole).mean.copy())
+            aligner.remember()
+        return means
+
+    alone = aligned(None)
+    without, _ = len(searched), searched.clear()
+    together = aligned(FlowMemory())
+    np.testing.assert_array_equal(together, alone)
+    assert len(searched) < 0.85 * without
+    frames[5] = frames[5].copy()  # another array: what was found before says nothing of it
+    memory = FlowMemory()
+    memory.keep({5: (frames[4],), 6: (frames[6],)}, {(5, 6): np.full((24, 32, 2), 9, np.float32)}, 0)
+    np.testing.assert_array_equal(Motion(frames, memory).flow(5, 6), Motion(frames).flow(5, 6))
+
+
+@pytest.mark.parametrize(("noise", "counts"), [(4, False), (25, True)])
+def test_where_noise_is_strong_the_mean_takes_frames_from_further_away(noise: int, counts: bool) -> None:
+    rng = np.random.default_rng(3)
+    clip = dict(enumerate(panning_clip(13, 64, 80, seed=2)))
+    clip = {i: (f + rng.normal(0, noise / 255, f.shape)).astype(np.float32) for i, f in clip.items()}
+    segment = Segment(frames=range(6, 7), reach=range(13))
+    mean = align_segment(segment, clip, radius=4, neighbours=1).mean
+    other = align_segment(segment, clip | {0: clip[0] + 0.01}, radius=4, neighbours=1).mean
+    assert bool(np.any(mean != other)) == counts

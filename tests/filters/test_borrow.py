@@ -5,6 +5,8 @@ import pytest
 from pictures import panning_clip, psnr
 
 from framemend_filters.engine.borrow import Borrower, read_points, spread
+from framemend_filters.engine.flow import dis_flow
+from framemend_filters.engine.motion import FlowMemory
 from framemend_filters.engine.shrink import shrink
 from framemend_filters.engine.windows import Segment
 
@@ -107,3 +109,33 @@ def test_what_was_carried_over_names_its_frames() -> None:
     assert dict(_borrower(clip, masks, 8, range(8, 9)).fill(8).sources) == {}
     masks[4] = 255
     assert dict(_borrower(clip, masks, 4).fill(4).sources) == pytest.approx({3: 0.5, 5: 0.5})
+
+
+def test_what_one_segment_knows_of_flow_serves_the_next_and_changes_nothing() -> None:
+    clip = panning_clip(17, 96, 128, speed=2.0)
+    masks = _static_box(clip)
+    memory = FlowMemory()
+    frames = {i: np.where(m[..., None] > 0, np.float32(0), f) for i, (f, m) in enumerate(zip(clip, masks, strict=True))}
+
+    def filled(first: int, given: np.ndarray, memory: FlowMemory | None) -> list[np.ndarray]:
+        segment = Segment(range(first, first + 4), range(max(0, first - 4), min(17, first + 8)))
+        borrower = Borrower(segment, frames, dict(enumerate(given)), memory)
+        pictures = [borrower.fill(i).picture for i in segment.frames]
+        borrower.remember()
+        return pictures
+
+    filled(4, masks, memory)
+    with pytest.MonkeyPatch.context() as patch:
+        searches: list[int] = []
+        patch.setattr("framemend_filters.engine.borrow.dis_flow", lambda *a: searches.append(0) or dis_flow(*a))
+        again = filled(8, masks.copy(), memory)  # masks come anew with each window
+        few = len(searches)
+        alone = filled(8, masks, None)
+        assert 0 < few < (len(searches) - few) / 2
+        # a hole that has changed is not taken for the one before
+        changed = masks.copy()
+        changed[:, 30:40, 20:30] = 255
+        filled(4, masks, memory)
+        of_changed = filled(8, changed, memory)
+    np.testing.assert_array_equal(again, alone)
+    np.testing.assert_array_equal(of_changed, filled(8, changed, None))

@@ -7,7 +7,7 @@ import pytest
 
 from framemend_filters.damage import defects
 
-KINDS = [defects.scratches, defects.dust, defects.dropouts, defects.logo, defects.lost_frames]
+KINDS = [defects.scratches, defects.dust, defects.dropouts, defects.blocks, defects.logo, defects.lost_frames]
 
 
 def _clip(frames: int = 6, height: int = 60, width: int = 83) -> np.ndarray:

@@ -8,7 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModel
 
 from framemend_filters.errors import ModelError
-from framemend_filters.model import FramemendConfig, FramemendModel, load_model
+from framemend_filters.model import load_model
+from framemend_filters.model.pretrained import FramemendConfig, FramemendModel, load_for_training
 
 
 def window(frames: int, height: int, width: int, neighbours: int = 2, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -47,14 +48,15 @@ def test_more_frames_than_the_window_are_refused(tiny_model: str) -> None:
 
 
 def test_settings_and_weights_survive_a_reload(tiny_model: str, tmp_path: Path) -> None:
-    model = load_model(tiny_model)
+    model = load_for_training(tiny_model)
     model.save_pretrained(tmp_path)
     again = AutoModel.from_pretrained(tmp_path)
     assert isinstance(again, FramemendModel)
     assert isinstance(AutoConfig.from_pretrained(tmp_path), FramemendConfig)
     arguments = window(3, 32, 48)
     with torch.no_grad():
-        torch.testing.assert_close(again.eval()(**arguments).picture, model(**arguments).picture, rtol=0, atol=0)
+        for other in (again.eval(), load_model(tmp_path)):
+            torch.testing.assert_close(other(**arguments).picture, model(**arguments).picture, rtol=0, atol=0)
 
 
 def test_an_untrained_model_changes_nothing_but_to_mix_in_the_mean() -> None:
@@ -80,7 +82,7 @@ def test_attention_carries_from_one_frame_of_the_window_to_another(tiny_model: s
 def test_fast_stays_within_its_budget() -> None:
     model = load_model("fast")
     assert sum(p.numel() for p in model.parameters()) <= 3_000_000
-    frames = model.config.frames
+    frames = model.sizes.frames
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(**window(frames, 360, 640))
     assert counter.get_total_flops() / frames <= 10e9

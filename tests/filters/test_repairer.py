@@ -1,10 +1,11 @@
 """The engine against a reference that does everything at once, in any order, and across cuts."""
 
+import cv2
 import numpy as np
 import pytest
 from pictures import panning_clip, psnr
 
-from framemend_filters.engine import FrameRepair, Repairer, RepairSettings
+from framemend_filters.engine import FrameRepair, Repairer, RepairSettings, aligned_mean_clip
 from framemend_filters.errors import SettingError
 
 
@@ -138,7 +139,7 @@ def test_with_a_mask_nothing_outside_it_changes(tiny_model: str, clip: np.ndarra
 def test_what_a_hole_holds_is_never_seen(tiny_model: str, clip: np.ndarray, masks: np.ndarray) -> None:
     painted = clip.copy()
     painted[masks > 0] = 1.0
-    repairer = Repairer(_settings(tiny_model, grain=False), masked=True)
+    repairer = Repairer(_settings(tiny_model, hole_grain=False), masked=True)
     plain, marked = (_by_chunks(repairer, c, masks) for c in (clip, painted))
     for t in range(len(clip)):
         hole = masks[t] == 255
@@ -164,7 +165,7 @@ def test_grain_is_laid_on_generated_areas_only_and_is_the_same_every_time(
     tiny_model: str, clip: np.ndarray, masks: np.ndarray
 ) -> None:
     grainy, again, plain = (
-        _residuals(_by_chunks(Repairer(_settings(tiny_model, grain=grain), masked=True), clip, masks))
+        _residuals(_by_chunks(Repairer(_settings(tiny_model, hole_grain=grain), masked=True), clip, masks))
         for grain in (True, True, False)
     )
     np.testing.assert_array_equal(grainy, again)
@@ -194,3 +195,26 @@ def test_frames_smaller_than_16_are_refused(tiny_model: str) -> None:
 def test_settings_out_of_range_are_refused_with_what_would_work(setting: dict, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         RepairSettings(**setting)
+
+
+def _lost_frame_and_start(model: str, clip: np.ndarray, strength: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Frame 4 of a clip that is lost, as it comes out and as it was interpolated."""
+    masks = np.zeros(clip.shape[:3], np.uint8)
+    masks[4] = 255
+    given = np.where(masks[..., None] > 0, np.float32(0), clip)
+    repairer = Repairer(_settings(model, hole_grain=False, strength=strength), masked=True)
+    repairs = _by_chunks(repairer, given, masks)
+    return given[4] + repairs[4].residual, aligned_mean_clip(list(given), list(masks))[4]
+
+
+def test_a_lost_frame_stays_as_interpolated_where_there_is_no_noise(tiny_model: str) -> None:
+    smooth = cv2.GaussianBlur(panning_clip(9, 48, 64, speed=1).reshape(9 * 48, 64, 3), (0, 0), 3).reshape(9, 48, 64, 3)
+    noise = np.random.default_rng(0).normal(0, 12 / 255, smooth.shape).astype(np.float32)
+
+    def change(clip: np.ndarray, strength: float | None) -> float:
+        made, start = _lost_frame_and_start(tiny_model, clip, strength)
+        return float(np.abs(made - start).mean())
+
+    assert change(smooth, None) < 0.2 * change(smooth, 1.0)
+    # what is noisy the network has to better, and where all frames are repaired, this one as well
+    assert change(smooth + noise, None) > 0.9 * change(smooth + noise, 1.0)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from framemend_filters.engine import Repairer, RepairSettings
-from framemend_filters.errors import ModelError
+from framemend_filters.errors import ModelError, SettingError
 from framemend_filters.model.single_frame import load_single_frame
 
 spandrel = pytest.importorskip("spandrel", reason="pip install framemend[spandrel]")
@@ -96,3 +96,9 @@ def test_a_model_that_enlarges_is_refused(tmp_path: Path) -> None:
     save_file({n: v.contiguous() for n, v in network.state_dict().items()}, tmp_path / "x2.safetensors")
     with pytest.raises(ModelError, match="enlarges 2 times; models of scale 1 work"):
         load_single_frame(tmp_path / "x2.safetensors")
+
+
+def test_other_runtimes_do_not_run_it(model: Path) -> None:
+    repairer = Repairer(RepairSettings(model=str(model), device="cpu", backend="openvino"))
+    with pytest.raises(SettingError, match="run in torch"):
+        repairer.repair_chunk(0, clip(), num_frames=3)

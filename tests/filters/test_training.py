@@ -2,19 +2,17 @@
 
 import csv
 import dataclasses
-import functools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from pictures import panning_clip, pattern
+from pictures import pattern
+from trainingclips import Clips
 
 from framemend_filters.damage import film, synthesis
 from framemend_filters.errors import SettingError
-from framemend_filters.model import FramemendConfig, FramemendModel
+from framemend_filters.model.pretrained import FramemendConfig, FramemendModel
 from framemend_filters.training import recipe as recipes
 from framemend_filters.training.hiding import hide
 from framemend_filters.training.loop import Run, learning_rate
@@ -27,25 +25,6 @@ from framemend_filters.training.validation import build
 
 SHAPE = WindowShape(frames=2, radius=2, neighbours=1)
 MODEL = {"frames": 2, "radius": 2, "neighbours": 1, "dims": [8, 8, 16], "depth": 1, "heads": 2}
-
-
-class Clips:
-    """Two clips and a still; the codec is a rounding to 16 levels."""
-
-    names: Sequence[str] = ("a", "b", "still")
-
-    def frames(self, index: int) -> NDArray[np.uint8]:
-        return _frames(index)
-
-    def codec_round_trip(self, frames: NDArray[np.uint8], codec: str, quality: float) -> NDArray[np.uint8]:
-        return frames // 16 * 16 + 8
-
-
-@functools.cache
-def _frames(index: int) -> NDArray[np.uint8]:
-    if index == 2:
-        return (pattern(120, 140, seed=4)[None] * 255).astype(np.uint8)
-    return (panning_clip(24, 72, 96, seed=index) * 255).astype(np.uint8)
 
 
 def tiny(objective: str, **settings: object) -> Recipe:

@@ -74,8 +74,9 @@ def _write_clip(
     pix_fmt: str = "yuv420p",
     size: tuple[int, int] = (WIDTH, HEIGHT),
     frames: int = FRAMES,
+    rate: int = 25,
     pts: Sequence[int] | None = None,
-    time_base: Fraction = Fraction(1, 25),
+    time_base: Fraction | None = None,
     options: dict[str, str] | None = None,
     sound: bool = False,
     tags: dict[str, int] | None = None,
@@ -83,9 +84,9 @@ def _write_clip(
 ) -> Path:
     import av
 
-    width, height = size
+    (width, height), time_base = size, time_base or Fraction(1, rate)
     with av.open(str(path), "w", container_options=container_options or {}) as output:
-        stream: Any = output.add_stream(codec, rate=25, options=options or {})
+        stream: Any = output.add_stream(codec, rate=rate, options=options or {})
         context = stream.codec_context
         context.width, context.height, context.pix_fmt, context.time_base = width, height, pix_fmt, time_base
         stream.time_base = time_base
@@ -104,7 +105,7 @@ def _write_clip(
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
         if audio is not None:
-            wave = (np.sin(np.arange(RATE * frames // 25) / 9) * 8000).astype(np.int16)[None]
+            wave = (np.sin(np.arange(RATE * frames // rate) / 9) * 8000).astype(np.int16)[None]
             heard = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
             heard.sample_rate, heard.pts = RATE, 0
             for part in (heard, None):

@@ -194,7 +194,7 @@ def test_an_error_in_mid_work_leaves_nothing(tmp_path, clip, refused, monkeypatc
     write = VideoTarget.write
 
     def failing(self, frame, pts, duration):
-        if self._sent == 5:
+        if self.sent == 5:
             from framemend_filters.errors import OutputError
 
             raise OutputError("cannot write: No space left on device")
@@ -219,6 +219,6 @@ def test_a_full_disk_is_said(tmp_path, clip, refused, monkeypatch):
         finally:
             link.unlink()
 
-    monkeypatch.setattr("framemend.remux.finished_file", full)
+    monkeypatch.setattr("framemend.finished.finished_file", full)
     status, err = refused(clip, tmp_path / "out.mkv", "--quiet")
     assert status == 1 and "No space left" in err

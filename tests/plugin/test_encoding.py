@@ -143,31 +143,3 @@ def test_frames_keep_side_data_and_drop_the_picture_type(ffmpeg, tmp_path, decod
         made = build_frame(frame, views(frame), pix_fmt)
         assert made.format.name == pix_fmt and made.pict_type == 0
         assert "MASTERING_DISPLAY_METADATA" in {side.type.name for side in made.side_data.values()}
-
-
-def test_what_an_encoder_does_not_write_of_hdr10_plus_is_said(tmp_path, decode, repair):
-    given = tmp_path / "in.ts"
-    bits = f"{1:02b}{1000:027b}0" + 3 * f"{500:017b}" + f"{300:017b}{0:04b}{10:010b}000"
-    payload = int(bits.ljust(120, "0"), 2).to_bytes(15)
-    message = b"\xb5\x00\x3c\x00\x01\x04\x01" + payload  # SMPTE ST 2094-40
-    message = message.replace(b"\x00\x00\x01", b"\x00\x00\x03\x01").replace(b"\x00\x00\x00", b"\x00\x00\x03\x00")
-    unit = b"\x00\x00\x00\x01\x4e\x01\x04" + bytes((7 + len(payload),)) + message + b"\x80"
-    with av.open(str(given), "w") as output:
-        stream: Any = output.add_stream(
-            "libx265", rate=25, options={"x265-params": "log-level=error:annexb=1", "bf": "0"}
-        )
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
-        for i in [*range(4), None]:
-            frame = None if i is None else av.VideoFrame(64, 48, "yuv420p10le")
-            if frame is not None:
-                frame.pts = i
-            for packet in stream.encode(frame):
-                new = av.Packet(unit + bytes(packet))
-                new.pts, new.dts, new.time_base, new.stream = packet.pts, packet.dts, packet.time_base, stream
-                new.is_keyframe = packet.is_keyframe
-                output.mux(new)
-    assert "DYNAMIC_HDR_PLUS" in {s.type.name for s in decode(given)[0].side_data.values()}
-    status, _, err = repair(given, tmp_path / "out.mkv", "--strength", 0)
-    assert status == 0, err
-    kept = "DYNAMIC_HDR_PLUS" in {s.type.name for s in decode(tmp_path / "out.mkv")[0].side_data.values()}
-    assert kept is ("HDR10+ metadata" not in err)

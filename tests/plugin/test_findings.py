@@ -31,7 +31,7 @@ def test_the_report_says_what_where_and_how_much(tmp_path: Path, write_frames, f
     clip = write_frames(tmp_path / "in.mkv", spoiled)
     status, out, err = framemend("detect", clip, "--detect", "dust,frames")
     assert status == 0
-    assert "found dust in 2 of 16 frames, frames in 1 of 16 frames" in err
+    assert "found dust in 2 of 16 frames, 1 blank frame" in err
     report = json.loads(out)
     assert (report["input"], report["frames"], report["width"], report["height"]) == ("in.mkv", FRAMES, WIDTH, HEIGHT)
     dust, lost = report["damage"]
@@ -44,6 +44,7 @@ def test_the_report_says_what_where_and_how_much(tmp_path: Path, write_frames, f
     )
     assert dust["start"] == pytest.approx(0.12) and 0.002 < dust["area"] < 0.02
     assert (lost["kind"], lost["first"], lost["last"], lost["area"]) == ("frames", 10, 10, 1.0)
+    assert lost["lost"] == {"blank": 1} and "lost" not in dust
 
 
 def test_masks_go_back_into_a_repair(tmp_path: Path, write_frames, framemend, repair, decode, spoiled) -> None:

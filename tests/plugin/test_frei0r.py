@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from frei0rhosts import installed_filter, needed_ffmpeg
 from numpy.typing import NDArray
 
 from framemend.frei0r import build
@@ -25,11 +26,7 @@ ENVIRONMENT = {"QT_QPA_PLATFORM": "offscreen", "SDL_VIDEODRIVER": "dummy"}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, tiny_model: str) -> Path:
     """Where the filter was installed."""
-    if not shutil.which("cc"):
-        pytest.skip("no C compiler; Debian's package gcc has it")
-    folder = tmp_path_factory.mktemp("frei0r")
-    build(folder / "framemend.so", model=tiny_model, device="cpu")
-    return folder
+    return installed_filter(tmp_path_factory.mktemp("frei0r"), tiny_model)
 
 
 @pytest.fixture(scope="module")
@@ -59,27 +56,8 @@ def expected(tiny_model: str, strength: float) -> list[NDArray[np.uint8]]:
 
 def ffmpeg_frames(folder: Path, clip: Path, effect: str, **more: str) -> tuple[NDArray[np.uint8], str]:
     """What Debian's ffmpeg makes of the clip, and what was said."""
-    program = shutil.which("ffmpeg")
-    filters = (
-        subprocess.run([program, "-filters"], capture_output=True, text=True, check=True).stdout if program else ""
-    )
-    if program is None or " frei0r " not in filters:
-        pytest.skip("no ffmpeg with frei0r; Debian's package ffmpeg has it")
-    command = [
-        program,
-        "-v",
-        "error",
-        "-nostdin",
-        "-i",
-        str(clip),
-        "-vf",
-        effect,
-        "-f",
-        "rawvideo",
-        "-pix_fmt",
-        "rgb24",
-        "-",
-    ]
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    command = [needed_ffmpeg(), "-v", "error", "-nostdin", "-i", str(clip), "-vf", effect, *raw]
     environment = {**os.environ, "FREI0R_PATH": str(folder), **more}
     done = subprocess.run(command, check=False, capture_output=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -128,6 +106,45 @@ def test_when_the_worker_dies_frames_pass_with_one_line(folder: Path, clip: Path
     assert told.count("framemend: the worker has ended; frames pass through unrepaired") == 1
 
 
+def worker_that(does: str, folder: Path) -> str:
+    """A program to stand in for the worker's Python. It has read frame after frame into `frame`; then it does that."""
+    size = REQUEST.size + 4 * WIDTH * HEIGHT
+    program = folder / "worker"
+    program.write_text(
+        f"#!{sys.executable} -S\nimport sys, time\nnumber = 0\n"
+        f"while request := sys.stdin.buffer.read({size}):\n"
+        f"    frame, answer, number = request[{REQUEST.size}:], bytes(255 - b for b in request[{REQUEST.size}:]), number + 1\n"
+        f"    {does}\n"
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_half_an_answer_leaves_the_frame_as_it_was(folder: Path, clip: Path, tmp_path: Path) -> None:
+    """The worker answers two frames, and dies in the middle of its answer to the third."""
+    does = "sys.stdout.buffer.write(answer[: len(answer) // (2 if number == 3 else 1)]); sys.stdout.flush(); number == 3 and sys.exit()"
+    frames, told = ffmpeg_frames(folder, clip, "frei0r=framemend", FRAMEMEND_PYTHON=worker_that(does, tmp_path))
+    np.testing.assert_array_equal(frames[:2], 255 - np.array(pictures()[:2]))
+    np.testing.assert_array_equal(frames[2:], pictures()[2:])
+    assert told == "framemend: the worker has ended; frames pass through unrepaired\n"
+
+
+@pytest.mark.parametrize("size", [(WIDTH, HEIGHT), (640, 360)], ids=["small", "more than a socket holds"])
+def test_a_worker_that_hangs_is_given_up_in_time(
+    folder: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    """It neither reads nor answers; here the filter waits for half a second, not for minutes."""
+    monkeypatch.setenv("CC", "cc -DFIRST_ANSWER_MS=500 -DANSWER_MS=500")
+    build(tmp_path / "framemend.so", model="fast", device="cpu")
+    program = tmp_path / "worker"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    scale, back = (f"scale={w}:{h}:flags=neighbor" for w, h in (size, (WIDTH, HEIGHT)))
+    frames, told = ffmpeg_frames(tmp_path, clip, f"{scale},frei0r=framemend,{back}", FRAMEMEND_PYTHON=str(program))
+    assert len(frames) == FRAMES and float(np.abs(frames.astype(int) - pictures()).mean()) < 1
+    assert told == "framemend: the worker does not answer; frames pass through unrepaired\n"
+
+
 def test_a_worker_that_is_not_there_costs_one_line(folder: Path, clip: Path) -> None:
     frames, told = ffmpeg_frames(folder, clip, "frei0r=framemend", FRAMEMEND_PYTHON="/no/such/python")
     np.testing.assert_array_equal(frames, pictures())
@@ -166,3 +183,15 @@ def test_installing_says_how_to_use_it(framemend: Callable[..., tuple[int, str, 
     status, out, _ = framemend("install-frei0r", "--folder", tmp_path)
     assert status == 0 and "frei0r.framemend" in out and (tmp_path / "framemend.so").stat().st_size > 5000
     assert framemend("install-frei0r", "--folder", tmp_path, "--model", "none-such")[0] == 2
+
+
+def test_shotcut_is_told_of_the_filter(framemend: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler; Debian's package gcc has it")
+    status, _, told = framemend("install-frei0r", "--folder", tmp_path / "lib", "--shotcut", tmp_path)
+    assert status == 2 and "is not Shotcut's folder qml" in told and not (tmp_path / "lib").exists()
+    (tmp_path / "filters").mkdir()
+    assert framemend("install-frei0r", "--folder", tmp_path / "lib", "--shotcut", tmp_path)[0] == 0
+    made = tmp_path / "filters" / "framemend"
+    text = (made / "meta.qml").read_text()
+    assert 'mlt_service: "frei0r.framemend"' in text and (made / text.split('qml: "')[1].split('"')[0]).is_file()

@@ -18,7 +18,7 @@ PATHS = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "plugin"), str(R
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts memory in /proc and forks")
 def test_damaged_files_cost_a_line_and_leave_nothing_half_done(tiny_model):
-    command = [sys.executable, fuzzing.__file__, "--count", "64", "--model", tiny_model]  # forks: not from this process
+    command = [sys.executable, fuzzing.__file__, "--count", "32", "--model", tiny_model]  # forks: not from this process
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=PATHS)
     assert done.returncode == 0, done.stdout + done.stderr
 

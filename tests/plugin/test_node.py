@@ -244,6 +244,7 @@ def test_cuts_come_from_the_properties(prop: str, shift: int, tiny_model: Path) 
         (lambda c: repair(c, device="cpu", device_index=1), "device_index is 1 and device is 'cpu'"),
         (lambda c: repair(c, device="cuda:77"), "device is 'cuda:77', but torch finds"),
         (lambda c: repair(c, device="gpu"), "device is 'gpu'"),
+        (lambda c: repair(c, backend="tvm"), "backend is 'tvm'"),  # pyright: ignore
         (lambda c: repair(c, num_streams=0), "num_streams is 0"),
         (lambda c: repair(c, lookahead=-1), "lookahead is -1"),
         (lambda c: repair(c, lookahead=0.5), "lookahead is 0.5"),  # pyright: ignore

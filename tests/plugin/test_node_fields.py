@@ -82,3 +82,10 @@ def woven(top: Frames, bottom: Frames) -> Frames:
 
     assert top[0][0].shape == (HEIGHT // 2, WIDTH)
     return [[weave(*pair) for pair in zip(*frames, strict=True)] for frames in zip(top, bottom, strict=True)]
+
+
+def test_damage_is_looked_for_in_each_field(tiny_model: Path) -> None:
+    clip = interlaced(moving_clip("YUV420P8", LENGTH), 2)
+    made = repair(clip, model=tiny_model, device="cpu", fields=True, detect="dust,scratches")
+    halves = [repair(fields(clip, p), model=tiny_model, device="cpu", detect="dust,scratches") for p in (0, 1)]
+    assert_equal(pictures(made), woven(*(pictures(half) for half in halves)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -280,6 +281,39 @@ def test_output_begins_before_input_ends(tiny_model):
     assert first + rest == repaired_directly(data, settings)
 
 
+@pytest.mark.parametrize("lookahead", [0, 2])
+def test_live_each_frame_comes_out_as_soon_as_its_lookahead_has_come_in(lookahead, tiny_model):
+    data = made(frames=FRAMES)
+    frame = 6 + WIDTH * HEIGHT * 3 // 2
+    header = len(data) - FRAMES * frame
+    (source, feed), (result, target) = os.pipe(), os.pipe()
+    late, came = [], bytearray()
+
+    def reader_and_writer() -> None:
+        with os.fdopen(feed, "wb", buffering=0) as to:
+            to.write(data[:header])
+            for number in range(FRAMES):
+                to.write(data[header + number * frame : header + (number + 1) * frame])
+                wanted = header + (number - lookahead + 1) * frame if number >= lookahead else 0
+                while len(came) < wanted and select.select([result], [], [], 60)[0]:
+                    came.extend(os.read(result, wanted - len(came)))
+                if len(came) < wanted:  # it waits for more: let it end instead of hanging
+                    late.append(number)
+                    break
+        with os.fdopen(result, "rb") as back:
+            came.extend(back.read())
+
+    other = threading.Thread(target=reader_and_writer)
+    other.start()
+    with standard_streams(os.fdopen(source, "rb"), os.fdopen(target, "wb")):
+        options = ["--model", str(tiny_model), "--device", "cpu", "--quiet", "--lookahead", str(lookahead)]
+        assert main(["pipe", *options]) == 0
+    other.join()
+    assert not late
+    settings = RepairSettings(model=str(tiny_model), device="cpu", lookahead=lookahead)
+    assert came == repaired_directly(data, settings)
+
+
 def test_reader_that_goes_away_is_no_error(tiny_model, tmp_path, capfd):
     (tmp_path / "in").write_bytes(made(frames=FRAMES))
     read, write = os.pipe()
@@ -310,14 +344,18 @@ def test_in_a_real_shell_line_only_data_comes_out(tiny_model):
     assert all(line.startswith(b"framemend: pipe: ") for line in lines)
 
 
-def test_ctrl_c_ends_with_130_and_one_line(tiny_model):
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [(signal.SIGINT, 130, b"framemend: interrupted\n"), (signal.SIGTERM, 143, b"framemend: ended by SIGTERM\n")],
+)
+def test_a_signal_ends_with_its_status_and_one_line(sent, status, said, tiny_model):
     data = made(frames=FRAMES)
     with process(tiny_model, "--quiet") as running:
         assert running.stdin and running.stdout and running.stderr
         running.stdin.write(data)
         running.stdin.flush()
         assert running.stdout.read(9) == b"YUV4MPEG2"  # at work, and the input still open
-        running.send_signal(signal.SIGINT)
+        running.send_signal(sent)
         err = running.stderr.read()
-        assert running.wait(30) == 130
-    assert err == b"framemend: interrupted\n"
+        assert running.wait(30) == status
+    assert err == said

@@ -4,7 +4,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from framemend_filters.damage.detection import Finder, Plan
+from framemend_filters.damage.detectors import learned
 
 RECIPE = {
     "steps": 4,
@@ -71,3 +75,26 @@ def test_a_folder_without_clips_is_said_in_one_line(
     status, _, err = framemend("train", "repair", "--data", tmp_path / "none", "--out", tmp_path / "run")
     assert status == 1
     assert err == f"framemend: no such folder: {tmp_path / 'none'}\n"
+
+
+def test_the_detecting_network_is_trained_and_its_weights_find(
+    tmp_path: Path, data: Path, framemend: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, run = tmp_path / "recipe.json", tmp_path / "run"
+    recipe.write_text(
+        json.dumps({"windows": 4, "first": 2, "validation_windows": 2, "edge": 48, "batch": 2, "steps": 3})
+    )
+    arguments = ("train", "detect", "--data", data, "--validation", data, "--config", recipe, "--out", run)
+    status, out, err = framemend(*arguments)
+    assert (status, out) == (0, ""), err
+    step, loss, *f1 = (run / "log.csv").read_text().splitlines()[-1].split(",")
+    assert step == "3" and float(loss) > 0 and len(f1) == 4 and all(0 <= float(value) <= 1 for value in f1)
+    first = (run / "detect.safetensors").read_bytes()
+    assert framemend(*arguments)[0] == 2
+    assert framemend(*arguments, "--resume")[0] == 0
+    assert (run / "detect.safetensors").read_bytes() == first, "the same recipe gives the same weights"
+    monkeypatch.setattr(learned, "FILE", run / "detect.safetensors")
+    learned.network.cache_clear()
+    frames = {i: np.random.default_rng(i).random((40, 50, 3)).astype(np.float32) for i in range(5)}
+    assert Finder(Plan(kinds=("dust",))).find(2, frames, 5).corrected is None
+    learned.network.cache_clear()

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 Frames = NDArray[np.uint8]
 Masks = NDArray[np.uint8]
 
+MACROBLOCK = 16
+"""Edge of a macroblock, in samples."""
+
 
 def scratches(frames: Frames, rng: np.random.Generator, severity: float) -> tuple[Frames, Masks]:
     """Near-vertical lines that run with the film: each stays for some frames, sways, and comes and goes along its length."""
@@ -83,6 +86,50 @@ def dropouts(frames: Frames, rng: np.random.Generator, severity: float) -> tuple
                 piece[:] = np.rint(piece + (float(_tone(rng)) - piece) * fade)
             masks[t][where] = 255
     return out, masks
+
+
+def blocks(frames: Frames, rng: np.random.Generator, severity: float) -> tuple[Frames, Masks]:
+    """Macroblocks that a decoder lost: runs along a row of the grid, often to the end of it, filled with a flat colour, with
+    what stands elsewhere, with a smear of the block above, or left in coarse squares; some stay for a few frames."""
+    count, height, width = frames.shape[:3]
+    out, masks = frames.copy(), np.zeros(frames.shape[:3], np.uint8)
+    rows, columns = max(1, height // MACROBLOCK), max(1, width // MACROBLOCK)
+    for _ in range(_number(rng, 0.8 * count * severity, severity)):
+        first, lasts = int(rng.integers(0, count)), 1 if rng.random() < 0.7 else int(rng.integers(2, 6))
+        row, column = int(rng.integers(0, rows)), int(rng.integers(0, columns))
+        run = columns - column if rng.random() < 0.2 else int(rng.integers(1, max(2, columns // 4) + 1))
+        high = 1 if rng.random() < 0.8 else 2
+        where = (
+            slice(MACROBLOCK * row, MACROBLOCK * (row + high)),
+            slice(MACROBLOCK * column, MACROBLOCK * (column + run)),
+        )
+        filling = _block_filling(frames[first], where, rng)
+        for t in range(first, min(count, first + lasts)):
+            out[t][where] = filling
+            masks[t][where] = 255
+    return out, masks
+
+
+def _block_filling(frame: Frames, where: tuple[slice, slice], rng: np.random.Generator) -> Frames:
+    """What a decoder shows in place of lost blocks of `frame`."""
+    piece = frame[where]
+    height, width = piece.shape[:2]
+    chance = rng.random()
+    if chance < 0.3:
+        flat = (128, 128, 128) if rng.random() < 0.6 else (int(rng.integers(0, 60)), int(rng.integers(90, 180)), 0)
+        return np.broadcast_to(np.asarray(flat, np.uint8), piece.shape)
+    if chance < 0.6:
+        top, left = int(rng.integers(0, frame.shape[0] - height + 1)), int(rng.integers(0, frame.shape[1] - width + 1))
+        return frame[top : top + height, left : left + width]
+    if chance < 0.75:
+        line = frame[max(0, where[0].start - 1), where[1]]
+        return np.broadcast_to(line, piece.shape)
+    size = (max(1, width // 8), max(1, height // 8))
+    coarse = cv2.resize(piece, size, interpolation=cv2.INTER_AREA).astype(np.int16) + rng.integers(-60, 61, 3)
+    filled = np.clip(coarse, 0, 255).astype(np.uint8).reshape(size[1], size[0], 3)
+    return np.asarray(cv2.resize(filled, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8).reshape(
+        piece.shape
+    )
 
 
 def logo(frames: Frames, rng: np.random.Generator, severity: float) -> tuple[Frames, Masks]:

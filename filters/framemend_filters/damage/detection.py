@@ -6,23 +6,21 @@ on where reading began.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framemend_filters.damage.detectors.blobs import blob_odds
-from framemend_filters.damage.detectors.blocks import blocks
-from framemend_filters.damage.detectors.dropouts import dropouts
 from framemend_filters.damage.detectors.dust import dust
+from framemend_filters.damage.detectors.evidence import REACH as EVIDENCE_REACH
 from framemend_filters.damage.detectors.flicker import RADIUS as FLICKER_RADIUS
 from framemend_filters.damage.detectors.flicker import flicker_gain
-from framemend_filters.damage.detectors.lines import OFFSETS
+from framemend_filters.damage.detectors.learned import RULES, Reduced, full_size, learned_mask, log_odds, reduction
 from framemend_filters.damage.detectors.lost import REACH as LOST_REACH
-from framemend_filters.damage.detectors.lost import is_blank, lost
+from framemend_filters.damage.detectors.lost import Loss, is_blank, lost
 from framemend_filters.damage.detectors.overlay import Overlay
-from framemend_filters.damage.detectors.scratches import line_odds, scratches
 from framemend_filters.damage.detectors.view import Frame, Memory, View
 from framemend_filters.engine.scenes import is_cut, thumbnail
 from framemend_filters.engine.windows import CUT_LOOK_AHEAD, CUT_LOOK_BACK
@@ -31,18 +29,7 @@ from framemend_filters.errors import SettingError
 Picture = NDArray[np.float32]
 Mask = NDArray[np.uint8]
 
-_MASKED: dict[str, tuple[int, Callable[[View], Mask | None]]] = {
-    "dust": (2, dust),
-    "scratches": (max(OFFSETS), scratches),
-    "dropouts": (2, dropouts),
-    "blocks": (3, blocks),
-}
-"""Kinds found in single frames: how many neighbours on both sides tell, and the detector."""
-
-_ODDS: dict[str, Callable[[View], float]] = {"dust": blob_odds, "dropouts": blob_odds, "scratches": line_odds}
-"""For kinds that are judged by a fitted score: the highest log odds in a frame in which something was found."""
-
-KINDS = (*_MASKED, "frames", "logo", "flicker")
+KINDS = (*RULES, "frames", "logo", "flicker")
 """All kinds of damage that can be looked for."""
 WHOLE_CLIP_KINDS = frozenset({"logo"})
 """Kinds that only the clip as a whole can tell."""
@@ -80,7 +67,9 @@ class Findings:
     corrected: Picture | None = None
     flicker: float = 0.0
     odds: dict[str, float] = field(default_factory=dict)
-    """Of kinds that are judged by a fitted score, the highest log odds in the frame."""
+    """Of kinds that are judged by log odds, the highest in the frame."""
+    lost: Loss | None = None
+    """How the frame is lost, where it is."""
 
     def mask(self) -> Mask | None:
         """All masks joined; None where there is none."""
@@ -116,12 +105,14 @@ class Finder:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._views = max([0, *(r for kind, (r, _) in _MASKED.items() if kind in plan.kinds)])
+        self._learned = tuple(kind for kind in RULES if kind in plan.kinds)
+        self._views = 2 * EVIDENCE_REACH if self._learned else 0
         if "flicker" in plan.kinds:
             self._views = max(self._views, FLICKER_RADIUS + 2)
         cuts = max(CUT_LOOK_BACK, CUT_LOOK_AHEAD) if self._views else 0
         self.reach = max(self._views + cuts, LOST_REACH if "frames" in plan.kinds else 0)
         self._memory = Memory()
+        self._reduced = Memory()
         self._found = Memory()
 
     def find(self, index: int, frames: Mapping[int, Frame], num_frames: int) -> Findings:
@@ -132,19 +123,16 @@ class Finder:
 
     def _find(self, index: int, frames: Mapping[int, Frame], num_frames: int) -> Findings:
         plan = self.plan
-        if "frames" in plan.kinds and lost(frames, index, num_frames, self._memory):
-            return Findings({"frames": np.full(frames[index].shape[:2], 255, np.uint8)})
+        if "frames" in plan.kinds and (loss := lost(frames, index, num_frames, self._memory)):
+            return Findings({"frames": np.full(frames[index].shape[:2], 255, np.uint8)}, lost=loss)
         masks: dict[str, Mask] = {}
         corrected: Picture | None = None
         flicker = 0.0
         odds: dict[str, float] = {}
         if self._views:
             view = View(frames, index, self._scene(index, frames, num_frames), self._memory)
-            for kind, (_, detector) in _MASKED.items():
-                if kind in plan.kinds and (mask := detector(view)) is not None:
-                    masks[kind] = mask
-                    if kind in _ODDS:
-                        odds[kind] = _ODDS[kind](view)
+            if self._learned:
+                masks, odds = self._look(view)
             if "flicker" in plan.kinds and (gain := flicker_gain(view)) is not None:
                 corrected = np.clip(frames[index].astype(np.float32) * gain[..., None], 0, 1)
                 flicker = float(np.abs(np.log(gain)).mean())
@@ -154,6 +142,20 @@ class Finder:
             if solid.any():
                 masks["logo"] = solid
         return Findings(masks, corrected, flicker, odds)
+
+    def _look(self, view: View) -> tuple[dict[str, Mask], dict[str, float]]:
+        """Masks of what is taken for defects of single frames, and the highest log odds of each kind of which there is a mask."""
+        shape, scale = view.shape, reduction(view.shape[0])
+        seen = view if scale == 1 else View(Reduced(view.frames, scale), view.index, view.reach, self._reduced)
+        shown = log_odds(seen) or {}
+        found = {k: learned_mask(shown[k], RULES[k], scale, shape) for k in self._learned if k in shown}
+        masks = {kind: mask for kind, mask in found.items() if mask is not None}
+        odds = {kind: float(shown[kind].max()) for kind in masks}
+        support = full_size(shown["dust"], scale, shape) if "dust" in shown else None
+        if "dust" in self._learned and (described := dust(view, support)) is not None:
+            masks["dust"] = np.maximum(masks.get("dust", described), described)
+            odds["dust"] = max(odds.get("dust", blob_odds(view)), blob_odds(view))
+        return masks, odds
 
     def _scene(self, index: int, frames: Mapping[int, Frame], num_frames: int) -> range:
         """Frames around `index`, at most as many as detectors look at, up to the next cut or blank frame."""

@@ -23,8 +23,9 @@ MOST_STRETCHES = 8
 """Stretches kept; when there are more, every other is dropped and they come half as often from then on."""
 EVIDENCE = {"dust": 0.4, "scratches": 0.4, "dropouts": 0.15}
 """Share of the frames looked at closely that must show a kind of damage before `auto` looks for it everywhere."""
-SURE_ODDS = 3.0
-"""Log odds that the most likely find of a frame must have for the frame to count."""
+SURE_ODDS = {"dust": 4.0, "scratches": 5.0, "dropouts": 8.0}
+"""Log odds that the most likely find of a frame must have for the frame to count; chosen on validation clips, by what is
+found in rain, titles and flashes (tests/bench/tune_detectors.py)."""
 LEAST_FLICKER = 0.012
 """Mean change of the logarithm of brightness from frame to frame from which `auto` calls it flicker."""
 RARE = ("blocks", "frames")
@@ -102,8 +103,8 @@ def _shown(stretches: list[list[NDArray[np.uint8]]]) -> tuple[str, ...]:
         for index in range(1, len(run) - 1):
             found = finder.find(index, frames, len(run))
             looked += 1
-            for kind in found.masks:
-                seen[kind] += found.odds.get(kind, SURE_ODDS) >= SURE_ODDS
+            for kind in found.odds:
+                seen[kind] += found.odds[kind] >= SURE_ODDS[kind]
             changes.append(min(found.flicker, LARGEST))
     if not looked:
         return RARE

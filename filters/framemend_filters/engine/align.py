@@ -17,23 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framemend_filters.engine.borrow import Borrower
-from framemend_filters.engine.flow import (
-    consistency,
-    dis_flow,
-    expand,
-    flow_picture,
-    halvings,
-    inside,
-    sample_positions,
-    warp,
-)
+from framemend_filters.engine.flow import expand, inside, sample_positions, warp
+from framemend_filters.engine.motion import FlowMemory, Motion
 from framemend_filters.engine.noise import noise_level
 from framemend_filters.engine.shrink import shrink
 from framemend_filters.engine.windows import Segment
 
-ERROR_BOX = 7
+ERROR_BOX = 5
 """Edge of the box over which the error of an aligned neighbour is averaged, in samples."""
-ERROR_FLOOR = 4 / 255**2
+ERROR_FLOOR = 2 / 255**2
 """Squared error that alignment itself leaves, added to that of the noise."""
 HOLE_TOLERANCE = 12 / 255
 """Error that is forgiven inside holes, where the picture compared with is itself a guess."""
@@ -41,8 +33,10 @@ LEAST_COUNT = 0.25
 """Frames that a mean is taken to amount to at least, where its noise is judged."""
 HALO = 16
 """Samples around a part that are aligned with it: no less than the boxes and blocks reach, a multiple of the blocks."""
-FALL = 2.5
+FALL = 4.0
 """How fast the weight of a neighbour falls with its error beyond the expected one."""
+STRONG_NOISE = 12 / 255
+"""Standard deviation of the noise from which on the mean is taken over a longer radius (chosen on data/val)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +59,11 @@ class Aligned:
     noise: float
 
 
+def longest_radius(radius: int) -> int:
+    """Frames on both sides that the mean is taken over where noise is strong, of those where it is not."""
+    return radius + radius // 2
+
+
 def align_segment(
     segment: Segment,
     frames: Mapping[int, NDArray[np.floating]],
@@ -83,8 +82,10 @@ class Aligner:
     holes filled, and reduced pictures and flows.
 
     segment: what to align. frames, masks: H W 3 float32 or float16, 0..1, and H W uint8 (0 = given) for all of
-    `segment.reach`; masks may lack frames. radius: frames on both sides that the mean is taken over; neighbours: frames
-    on both sides handed on one by one. noise: standard deviation on the pictures' scale, one for the segment.
+    `segment.reach`; masks may lack frames. radius: frames on both sides that the mean is taken over, `longest_radius` of
+    it from STRONG_NOISE on; neighbours: frames on both sides handed on one by one. memory, through: where flows may be
+    found, and are left for the next segment: those between aligned frames, and those through holes. noise: standard
+    deviation on the pictures' scale, one for the segment.
     """
 
     def __init__(
@@ -95,60 +96,67 @@ class Aligner:
         *,
         radius: int,
         neighbours: int,
+        memory: FlowMemory | None = None,
+        through: FlowMemory | None = None,
     ) -> None:
-        self._segment, self._radius, self._neighbours = segment, radius, neighbours
+        self._segment, self._neighbours = segment, neighbours
         self.height, self.width = frames[segment.frames.start].shape[:2]
         self.whole = slice(0, self.height), slice(0, self.width)
-        self._scale = 1 << halvings(self.height, self.width)
         masks = masks or {}
-        reach, written = segment.reach, segment.frames
-        wanted = range(max(reach.start, written.start - radius), min(reach.stop, written.stop + radius))
-        filler = Borrower(segment, frames, masks)
+        written = segment.frames
+        self.noise = _segment_noise(segment, _around(segment, radius), frames, masks)
+        self._radius = longest_radius(radius) if self.noise >= STRONG_NOISE else radius
+        wanted = _around(segment, self._radius)
+        filler = Borrower(segment, frames, masks, through)
         # holes of frames that are only looked at say nothing (their validity is 0): a rough filling is enough for flow
         self._filled = {
             i: filler.fill(i) if i in written else filler.rough(i)
             for i in wanted
             if i in written or not filler.is_lost(i)
         }
+        filler.remember()
+        self._lost = {i for i in written if filler.is_lost(i)}
         self._masks = {i: masks[i] for i in wanted if i in masks and masks[i].any()}
-        self._pictures: dict[int, NDArray[np.uint8]] = {}
-        self._flows: dict[tuple[int, int], NDArray[np.float32]] = {}
-        self._trust: dict[tuple[int, int], NDArray[np.float32]] = {}
-        self.noise = _segment_noise(segment, wanted, frames, masks)
+        self._motion = Motion({i: filled.picture for i, filled in self._filled.items()}, memory)
 
     def part(self, rows: slice, columns: slice, threads: int = 1) -> Aligned:
         """A part of all frames, exactly as it is in the whole. Parts begin at multiples of 8 samples. threads: frames
         aligned at the same time; the result is the same for any number."""
-        outer = tuple(
-            slice(max(0, part.start - HALO), min(length, part.stop + HALO))
-            for part, length in ((rows, self.height), (columns, self.width))
-        )
-        inner = tuple(
-            slice(part.start - around.start, part.stop - around.start)
-            for part, around in zip((rows, columns), outer, strict=True)
-        )
+        outer = _widened(rows, self.height), _widened(columns, self.width)
+        inner = _within(rows, outer[0]), _within(columns, outer[1])
+        size = rows.stop - rows.start, columns.stop - columns.start
+        made = _allocated(len(self._segment.frames), 2 * self._neighbours, size, self.noise)
 
-        def frame(t: int) -> list[NDArray[np.float32]]:
-            axes = (inner,) * 3 + ((slice(None), *inner),) * 2 + (inner,) * 3
-            return [field[axis] for field, axis in zip(self._frame(t, *outer), axes, strict=True)]
+        def frame(place: int) -> None:
+            self._frame(self._segment.frames[place], outer, inner, made, place)
 
         if threads > 1 and len(self._segment.frames) > 1:
             with ThreadPoolExecutor(threads) as pool:
-                columns_of_fields = list(pool.map(frame, self._segment.frames))
+                list(pool.map(frame, range(len(self._segment.frames))))
         else:
-            columns_of_fields = [frame(t) for t in self._segment.frames]
-        return Aligned(*(np.stack(column) for column in zip(*columns_of_fields, strict=True)), noise=self.noise)
+            for place in range(len(self._segment.frames)):
+                frame(place)
+        return made
+
+    def remember(self) -> None:
+        """Leave the flows that the next segment needs as well in the memory."""
+        self._motion.remember(self._segment.frames.stop - self._radius)
 
     def given(self, t: int) -> NDArray[np.floating]:
         """Frame t, its holes filled, H W 3: what pictures of `part` are cut from."""
         return self._filled[t].picture
 
+    def is_lost(self, t: int) -> bool:
+        """Whether frame t of the segment was hidden as a whole: what is given of it was interpolated."""
+        return t in self._lost
+
     def sources(self, t: int) -> Mapping[int, float]:
         """Share of frame t that its holes' filling took from each other frame, by number."""
         return self._filled[t].sources
 
-    def _frame(self, t: int, rows: slice, columns: slice) -> tuple[NDArray[np.float32], ...]:
-        """A part of frame t as the fields of `Aligned`, in their order, without the time axis."""
+    def _frame(self, t: int, outer: tuple[slice, slice], inner: tuple[slice, slice], made: Aligned, place: int) -> None:
+        """Align a part `outer` of frame t and write what lies `inner` in it to number `place` of `made`."""
+        rows, columns = outer
         filled = self._filled[t]
         frame = filled.picture[rows, columns].astype(np.float32, copy=False)
         certainty = filled.certainty[rows, columns]
@@ -158,8 +166,9 @@ class Aligner:
         if given is not None:
             expected = expected + (1 - given) * np.float32(HOLE_TOLERANCE**2)
         count = np.ones((height, width), np.float32) if given is None else given.copy()
+        squares = count.copy()
         total = frame * count[..., None]
-        near: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        near = 0
         for offset in (sign * step for step in range(1, self._radius + 1) for sign in (-1, 1)):
             is_near, is_real = abs(offset) <= self._neighbours, t + offset in self._segment.reach
             other = self._segment.mirror(t + offset)
@@ -167,50 +176,88 @@ class Aligner:
                 continue
             if other == t or other not in self._filled:
                 if is_near:
-                    near.append((frame, np.zeros((height, width), np.float32)))
+                    _write(frame[inner], made.neighbours[place, near])
+                    made.validity[place, near] = 0
+                    near += 1
                 continue
-            flow = expand(self._flow(t, other), self._scale, rows, columns)
+            flow = expand(self._motion.flow(t, other), self._motion.scale, rows, columns)
             positions = sample_positions(flow, rows.start, columns.start)
-            picture, visible = warp(self._filled[other].picture, positions), inside(positions, self.height, self.width)
+            picture = warp(self._filled[other].picture, positions, cubic=True)
+            visible = inside(positions, self.height, self.width)
             if other in self._masks:
                 shown = self._filled[other].certainty * (self._masks[other] == 0)
                 visible = visible * warp(shown, positions)
             if is_real:
                 weight = _likeness(picture, frame, expected) * visible
-                total += picture * weight[..., None]
+                cv2.accumulateProduct(picture, cv2.merge([weight] * 3), total)
                 count += weight
+                squares += weight * weight
             if is_near:
-                near.append((picture, visible * expand(self._consistency(t, other), self._scale, rows, columns)))
+                trust = expand(self._motion.consistency(t, other), self._motion.scale, rows, columns)
+                _write(picture[inner], made.neighbours[place, near])
+                made.validity[place, near] = (visible * trust)[inner]
+                near += 1
         mean = np.where(count[..., None] > 1e-3, total / np.maximum(count, 1e-3)[..., None], frame).astype(np.float32)
-        left = self.noise / np.sqrt(np.maximum(count, LEAST_COUNT))
-        base = shrink(mean, left.astype(np.float32, copy=False))
-        mask = np.zeros((height, width), np.float32) if given is None else 1 - given
-        pictures, validity = (np.stack(parts) for parts in zip(*near, strict=True))
-        return frame, mask, certainty, pictures, validity, mean, count, base
+        left = np.where(count > LEAST_COUNT, np.sqrt(squares) / np.maximum(count, LEAST_COUNT), LEAST_COUNT**-0.5)
+        base = shrink(mean, (self.noise * left).astype(np.float32))
+        for picture, all_pictures in ((frame, made.frames), (mean, made.mean), (base, made.base)):
+            _write(picture[inner], all_pictures[place])
+        made.masks[place] = 0 if given is None else 1 - given[inner]
+        made.certainty[place] = certainty[inner]
+        made.count[place] = count[inner]
 
-    def _picture(self, i: int) -> NDArray[np.uint8]:
-        if i not in self._pictures:
-            self._pictures[i] = flow_picture(self._filled[i].picture.astype(np.float32, copy=False))
-        return self._pictures[i]
 
-    def _flow(self, here: int, there: int) -> NDArray[np.float32]:
-        if (here, there) not in self._flows:
-            self._flows[here, there] = dis_flow(self._picture(here), self._picture(there), self._scale)
-        return self._flows[here, there]
+def _around(segment: Segment, radius: int) -> range:
+    """Frames within reach that are at most `radius` away from those that are written."""
+    reach, written = segment.reach, segment.frames
+    return range(max(reach.start, written.start - radius), min(reach.stop, written.stop + radius))
 
-    def _consistency(self, here: int, there: int) -> NDArray[np.float32]:
-        if (here, there) not in self._trust:
-            self._trust[here, there] = consistency(self._flow(here, there), self._flow(there, here), self._scale)
-        return self._trust[here, there]
+
+def _widened(part: slice, length: int) -> slice:
+    return slice(max(0, part.start - HALO), min(length, part.stop + HALO))
+
+
+def _within(part: slice, around: slice) -> slice:
+    return slice(part.start - around.start, part.stop - around.start)
+
+
+def _allocated(frames: int, neighbours: int, size: tuple[int, int], noise: float) -> Aligned:
+    """Room for a segment. Pictures lie plane by plane, as the network takes them, under the shape that they are known by."""
+
+    def pictures(*count: int) -> NDArray[np.float32]:
+        return np.moveaxis(np.empty((*count, 3, *size), np.float32), -3, -1)
+
+    def maps(*count: int) -> NDArray[np.float32]:
+        return np.empty((*count, *size), np.float32)
+
+    return Aligned(
+        frames=pictures(frames),
+        masks=maps(frames),
+        certainty=maps(frames),
+        neighbours=pictures(frames, neighbours),
+        validity=maps(frames, neighbours),
+        mean=pictures(frames),
+        count=maps(frames),
+        base=pictures(frames),
+        noise=noise,
+    )
+
+
+def _write(picture: NDArray[np.float32], room: NDArray[np.float32]) -> None:
+    """Copy a picture H W 3 to where `_allocated` made room."""
+    cv2.split(picture, [room[..., channel] for channel in range(3)])
 
 
 def _likeness(
     picture: NDArray[np.float32], frame: NDArray[np.float32], expected: NDArray[np.float32] | np.float32
 ) -> NDArray[np.float32]:
     """Weight of a warped neighbour in the mean, H W, 1 where its squared error is no more than expected."""
-    difference = picture - frame
-    error = cv2.blur(np.einsum("hwc,hwc->hw", difference, difference) / 3, (ERROR_BOX, ERROR_BOX))
-    return np.exp(-FALL * np.maximum(0, np.asarray(error, np.float32) / expected - 1))
+    difference = cv2.subtract(picture, frame)
+    error = cv2.transform(cv2.multiply(difference, difference), np.full((1, 3), 1 / 3, np.float32))
+    weight = np.asarray(cv2.blur(error, (ERROR_BOX, ERROR_BOX)), np.float32)
+    weight *= np.float32(-FALL) / expected
+    weight += np.float32(FALL)
+    return np.asarray(cv2.exp(np.minimum(weight, 0, out=weight)), np.float32)
 
 
 def _segment_noise(

@@ -1,6 +1,6 @@
 """First filling of holes: what a hole hides is carried over from frames where it can be seen.
 
-Flow between consecutive frames is completed smoothly through the holes; every hidden sample follows it forward and
+Flow between consecutive frames is completed through the holes (`completion`); every hidden sample follows it forward and
 backward until it comes out on a sample that is given, and takes its colour there (read once, so that nothing blurs with
 distance). What no frame in reach shows is spread in from the surroundings. A lost frame (hidden as a whole) is first
 interpolated between the nearest frames that are given. The model goes on from this picture.
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framemend_filters.engine.completion import complete
+from framemend_filters.engine.filled import AGREEMENT, Filled
 from framemend_filters.engine.flow import (
     dis_flow,
     expand,
@@ -27,46 +28,51 @@ from framemend_filters.engine.flow import (
     sample_positions,
     warp,
 )
+from framemend_filters.engine.interpolate import interpolate
+from framemend_filters.engine.motion import FlowMemory, Inputs
 from framemend_filters.engine.scenes import LOST_SHARE
 from framemend_filters.engine.windows import Segment
 
-HOLE_MARGIN = 3
-"""Samples by which a hole is widened before its flow is trusted: DIS sees patches, not samples."""
 ROUND_TRIP = (1.5, 0.1)
 """Samples, and share of the step, that flow there and back may miss by before a sample is followed no further."""
 SPREAD_MARGIN, SPREAD_STEPS = 16, 30
 """Samples around what no frame shows that its filling starts from, and steps of relaxation."""
 DOUBT_PER_FRAME = 0.05
 """Certainty of a borrowed sample falls by 1 / (1 + this * frames between)."""
-AGREEMENT = 16 / 255
-"""Colours borrowed from both sides of time that differ by this much are believed half."""
-
-
-@dataclass(frozen=True)
-class Filled:
-    """A frame with its holes filled: picture H W 3, 0..1, float32 or float16 as given; certainty H W float32, 1 where given, 0 a guess."""
-
-    picture: NDArray[np.floating]
-    certainty: NDArray[np.float32]
-    sources: Mapping[int, float] = field(default_factory=dict)
-    """Number of another frame to the share of this one, 0..1, that was carried over from it."""
 
 
 class Borrower:
-    """Fills the holes of one segment. Keeps the flows between consecutive frames of its reach while it lives."""
+    """Fills the holes of one segment. Keeps the flows between consecutive frames of its reach while it lives.
+
+    memory: where flows between the same frames with the same holes may be found; `remember` puts them there.
+    """
 
     def __init__(
-        self, segment: Segment, frames: Mapping[int, NDArray[np.floating]], masks: Mapping[int, NDArray[np.uint8]]
+        self,
+        segment: Segment,
+        frames: Mapping[int, NDArray[np.floating]],
+        masks: Mapping[int, NDArray[np.uint8]],
+        memory: FlowMemory | None = None,
     ) -> None:
         height, width = frames[segment.frames.start].shape[:2]
         self._shape, self._scale = (height, width), 1 << halvings(height, width)
-        self._reach = segment.reach
+        self._reach, self._written = segment.reach, segment.frames
         self._frames = frames
         self._holes = {i: masks[i] > 0 for i in self._reach if i in masks and masks[i].any()}
         self._lost = {i for i, hole in self._holes.items() if np.count_nonzero(hole) > LOST_SHARE * hole.size}
         self._shown = [i for i in self._reach if i not in self._lost]
         self._pictures: dict[int, NDArray[np.uint8]] = {}
-        self._flows: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._memory = memory
+        self._flows = memory.take(self._inputs()) if memory else {}
+
+    def remember(self) -> None:
+        """Leave the flows that the next segment needs as well in the memory."""
+        if self._memory and self._flows:
+            # the next one's reach begins as many frames later as this one writes
+            self._memory.keep(self._inputs(), self._flows, self._reach.start + len(self._written))
+
+    def _inputs(self) -> dict[int, Inputs]:
+        return {i: (self._frames[i], self._holes[i]) if i in self._holes else (self._frames[i],) for i in self._reach}
 
     def fill(self, index: int) -> Filled:
         """The frame `index` with its holes filled from the others."""
@@ -150,7 +156,7 @@ class Borrower:
         return read_points(self._flow(here, there), place)
 
     def _interpolate(self, index: int) -> Filled:
-        """A lost frame between the nearest that are given: flow between them, taken half way, then matched again."""
+        """A lost frame between the nearest that are given."""
         before = max((i for i in self._shown if i < index), default=None)
         after = min((i for i in self._shown if i > index), default=None)
         if before is None and after is None:
@@ -159,23 +165,8 @@ class Borrower:
             return self._extrapolate(index)
         a, b = self.fill(before), self.fill(after)
         share = (index - before) / (after - before)
-        first, last = _flow_picture(a.picture), _flow_picture(b.picture)
-        to_after, to_before = self._matched(first, last), self._matched(last, first)
-        # intermediate flows as in Jiang et al., "Super SloMo", CVPR 2018, equation 4
-        flows = (
-            share * share * to_before - (1 - share) * share * to_after,
-            (1 - share) ** 2 * to_after - share * (1 - share) * to_before,
-        )
-        picture, certainty = _blend(a, b, flows, share)
-        for _ in range(2):
-            middle = _flow_picture(picture)
-            flows = (self._matched(middle, first), self._matched(middle, last))
-            picture, certainty = _blend(a, b, flows, share)
+        picture, certainty = interpolate(a, b, share, self._scale)
         return Filled(picture.astype(a.picture.dtype, copy=False), certainty * 0.8, {before: 1 - share, after: share})
-
-    def _matched(self, picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Flow between two flow pictures at the size of the frame."""
-        return self._whole(dis_flow(picture, other, self._scale))
 
     def _whole(self, flow: NDArray[np.float32]) -> NDArray[np.float32]:
         return expand(flow, self._scale, *(slice(0, edge) for edge in self._shape))
@@ -191,12 +182,12 @@ class Borrower:
         back = self._whole(self._flow(nearest[0], nearest[1])) / np.float32(abs(nearest[0] - nearest[1]))
         positions = sample_positions(back * np.float32(ahead))
         certainty = warp(last.certainty, positions) * inside(positions, *self._shape)
-        moved = warp(last.picture, positions).astype(last.picture.dtype, copy=False)
+        moved = warp(last.picture, positions, cubic=True).astype(last.picture.dtype, copy=False)
         return Filled(moved, certainty * doubt, {nearest[0]: 1.0})
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         if index not in self._pictures:
-            self._pictures[index] = _flow_picture(self.rough(index).picture)
+            self._pictures[index] = flow_picture(self.rough(index).picture)
         return self._pictures[index]
 
     def _flow(self, here: int, there: int) -> NDArray[np.float32]:
@@ -204,14 +195,17 @@ class Borrower:
         if (here, there) not in self._flows:
             flow = dis_flow(self._picture(here), self._picture(there), self._scale)
             if here in self._holes:
-                around = self._holes[here].astype(np.uint8)
-                around = cv2.dilate(around, np.ones((2 * HOLE_MARGIN + 1,) * 2, np.uint8))
-                if self._scale > 1:
-                    around = (reduce(around.astype(np.float32), self._scale) > 0).astype(np.uint8)
-                if not around.all():
-                    flow = fill_smoothly(flow, 1.0 - around.astype(np.float32))
+                flow = complete(flow, self._reduced_hole(here), self._reduced_hole(there), self._scale)
             self._flows[here, there] = flow
         return self._flows[here, there]
+
+    def _reduced_hole(self, index: int) -> NDArray[np.bool_]:
+        """What of a flow picture lies in the hole, all or in part, h w."""
+        hole = self._holes.get(index)
+        if hole is None:
+            height, width = (-(-edge // self._scale) for edge in self._shape)
+            return np.zeros((height, width), bool)
+        return hole if self._scale == 1 else reduce(hole.astype(np.float32), self._scale) > 0
 
 
 def spread(picture: NDArray[np.float32], unknown: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -249,10 +243,6 @@ def _certain(shape: tuple[int, int]) -> NDArray[np.float32]:
     return np.broadcast_to(np.float32(1), shape)
 
 
-def _flow_picture(picture: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return flow_picture(picture.astype(np.float32, copy=False))
-
-
 def read_points(picture: NDArray[np.floating], points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bilinear values (N C) of `picture` (H W or H W C) at points (N 2: x, y)."""
     if picture.ndim == 2:
@@ -267,22 +257,3 @@ def read_points(picture: NDArray[np.floating], points: NDArray[np.float32]) -> N
     upper = picture[top, left] * (1 - u) + picture[top, right] * u
     lower = picture[bottom, left] * (1 - u) + picture[bottom, right] * u
     return (upper * (1 - v) + lower * v).astype(np.float32)
-
-
-def _blend(
-    a: Filled, b: Filled, flows: tuple[NDArray[np.floating], NDArray[np.floating]], share: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Warp both pictures along the flows and mix them by nearness in time and by how far each can be seen."""
-    height, width = a.certainty.shape
-    places = [sample_positions(flow.astype(np.float32)) for flow in flows]
-    pictures = [warp(side.picture, place) for side, place in zip((a, b), places, strict=True)]
-    visible = [
-        warp(side.certainty, place) * inside(place, height, width) + 1e-3
-        for side, place in zip((a, b), places, strict=True)
-    ]
-    weights = [(1 - share) * visible[0], share * visible[1]]
-    total = (weights[0] + weights[1])[..., None]
-    picture = (pictures[0] * weights[0][..., None] + pictures[1] * weights[1][..., None]) / total
-    difference = np.abs(pictures[0] - pictures[1]).max(2)
-    certainty = np.minimum(np.maximum(*visible), 1.0) / (1 + difference / AGREEMENT)
-    return picture.astype(np.float32), certainty.astype(np.float32)

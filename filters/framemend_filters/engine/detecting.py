@@ -33,6 +33,10 @@ class DetectingRepairer(Repairer):
         self.finder = Finder(plan)
         self.radius += self.finder.reach
 
+    def finder_for(self, frames: Mapping[int, NDArray[np.floating]]) -> Finder:
+        """The finder for these frames: a finder knows frames by their numbers, so each clip needs its own."""
+        return self.finder
+
     @property
     def looks_everywhere(self) -> bool:
         """Whether frames without a mask may change as well: unless there is nothing to look for."""
@@ -54,17 +58,18 @@ class DetectingRepairer(Repairer):
         strengths: Mapping[int, Plane] | None = None,
     ) -> list[FrameRepair]:
         """As Repairer.repair_chunk, with frames for all of span(); masks are joined with what is found."""
+        finder = self.finder_for(frames)
         frames = {i: hold(f) for i, f in frames.items()}
         end = self._visible_end(chunk, num_frames)
         given = {i: m for i, m in (masks or {}).items() if m.any()}
         written = chunk_frames(chunk, self.chunk_frames, num_frames)
-        found = {i: self.finder.find(i, frames, end) for i in written}
+        found = {i: finder.find(i, frames, end) for i in written}
         strong = self.strength > 0 or any(np.any(s) for s in (strengths or {}).values())
         if not strong and not any(i in given or found[i].masks for i in written):
             height, width = frames[written.start].shape[:2]
             return [_with_correction(untouched(height, width), frames[i], found[i]) for i in written]
         inner = super().span(chunk, num_frames)
-        found |= {i: self.finder.find(i, frames, end) for i in inner if i not in found}
+        found |= {i: finder.find(i, frames, end) for i in inner if i not in found}
         joined = {i: m for i in inner if (m := _joined(given.get(i), found[i].mask())) is not None}
         pictures = {i: _corrected(frames[i], found[i]) for i in inner}
         repairs = super().repair_chunk(chunk, pictures, joined, num_frames=num_frames, cuts=cuts, strengths=strengths)
@@ -85,11 +90,12 @@ class MaskPainter(DetectingRepairer):
         strengths: Mapping[int, Plane] | None = None,
     ) -> list[FrameRepair]:
         """As DetectingRepairer.repair_chunk; the residual leads towards PAINT where the masks are."""
+        finder = self.finder_for(frames)
         frames = {i: hold(f) for i, f in frames.items()}
         end = self._visible_end(chunk, num_frames)
         painted: list[FrameRepair] = []
         for i in chunk_frames(chunk, self.chunk_frames, num_frames):
-            mask = _joined((masks or {}).get(i), self.finder.find(i, frames, end).mask())
+            mask = _joined((masks or {}).get(i), finder.find(i, frames, end).mask())
             height, width = frames[i].shape[:2]
             if mask is None or not mask.any():
                 painted.append(untouched(height, width))

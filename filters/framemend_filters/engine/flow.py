@@ -2,13 +2,14 @@
 
 Flow is DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016) as OpenCV has it, on blurred
 luma. A flow is H W 2 float32 in samples: flow[y, x] = (dx, dy) says that what stands at (x, y) in one frame stands at
-(x + dx, y + dy) in the other. DIS itself works on pictures of a quarter of the size; the pictures and flows of large
-frames are kept reduced (h w 2, still in samples of the frame), for a fraction of the memory, and expanded where needed.
+(x + dx, y + dy) in the other. The pictures and flows of large frames are kept reduced (h w 2, still in samples of the
+frame), for a fraction of the memory, and expanded where needed.
 """
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -17,15 +18,37 @@ from numpy.typing import NDArray
 
 from framemend_filters.engine.settings import WHOLE_AREA
 
-BLUR_SIGMA = 1.5
-"""Gaussian blur before flow, in samples: noise down, structure kept."""
 LEAST_EDGE = 32
 """DIS needs some levels of a pyramid; smaller pictures are padded up to this edge."""
-DIS_HALVINGS = 2
-"""How often DIS halves a picture before it searches (its `finest scale`)."""
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
+GRIDS_KEPT = 4
+"""Sizes whose grids of positions a thread keeps: that of the frame, of its flow, and of a tile."""
+
 _local = threading.local()
+
+
+@dataclass(frozen=True)
+class Search:
+    """How flow is searched. blur: deviation of the Gaussian blur before it, in samples: noise down, structure kept; halvings:
+    how often DIS halves a picture before it searches (its `finest scale`); stride: samples from patch to patch; descents:
+    steps of descent; refinements: rounds of refinement; median: edge of the median filter before all, 0 for none."""
+
+    blur: float
+    halvings: int
+    stride: int
+    descents: int
+    refinements: int
+    median: int = 0
+
+
+FINE = Search(1.0, 1, 5, 8, 3)
+"""For pictures that are laid onto each other (chosen on data/val)."""
+FINEST = Search(1.0, 0, 3, 25, 5)
+"""For pictures that are made of nothing else, in five times the time (chosen on data/val)."""
+COARSE = Search(1.5, 2, 4, 16, 5, median=5)
+"""DIS's own "fast" preset, without thin lines and after more blur: it does not follow a defect instead of the scene behind
+it (chosen on data/val, examples/experiments.md)."""
 
 
 def halvings(height: int, width: int) -> int:
@@ -36,10 +59,12 @@ def halvings(height: int, width: int) -> int:
     return count
 
 
-def flow_picture(frame: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The 8-bit blurred luma that flow is computed on, from a frame H W 3 float32, 0..1: reduced by `halvings`."""
-    luma = cv2.transform(frame, LUMA[None] * 255)
-    luma = cv2.GaussianBlur(luma, (0, 0), BLUR_SIGMA)
+def flow_picture(frame: NDArray[np.floating], search: Search = FINE) -> NDArray[np.uint8]:
+    """The 8-bit blurred luma that flow is computed on, from a frame H W 3, 0..1, float32 or float16: reduced by `halvings`."""
+    luma = cv2.transform(frame.astype(np.float32, copy=False), LUMA[None] * 255)
+    if search.median:
+        luma = cv2.medianBlur(luma, search.median)
+    luma = cv2.GaussianBlur(luma, (0, 0), search.blur)
     scale = 1 << halvings(*frame.shape[:2])
     if scale > 1:
         luma = reduce(np.asarray(luma, np.float32), scale)
@@ -47,8 +72,8 @@ def flow_picture(frame: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def reduce(picture: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
-    """Means over blocks of `scale` samples, the last ones filled up with their edge. H W float32 to h w."""
-    height, width = picture.shape
+    """Means over blocks of `scale` samples, the last ones filled up with their edge. H W or H W C float32 to h w."""
+    height, width = picture.shape[:2]
     whole = cv2.copyMakeBorder(picture, 0, -height % scale, 0, -width % scale, cv2.BORDER_REPLICATE)
     size = whole.shape[1] // scale, whole.shape[0] // scale
     return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.float32)
@@ -70,22 +95,32 @@ def expand(
     return large[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 
-def dis_flow(picture: NDArray[np.uint8], other: NDArray[np.uint8], scale: int = 1) -> NDArray[np.float32]:
-    """Flow from `picture` to `other`, both h w uint8 as `flow_picture` makes them, each sample standing for `scale` of
-    the frame's on an edge. h w 2 float32, in samples of the frame."""
+def dis_flow(
+    picture: NDArray[np.uint8], other: NDArray[np.uint8], scale: int = 1, search: Search = FINE
+) -> NDArray[np.float32]:
+    """Flow from `picture` to `other`, both h w uint8 as `flow_picture` makes them for that search, each sample standing for
+    `scale` of the frame's on an edge. h w 2 float32, in samples of the frame."""
     height, width = picture.shape
     pad = (0, max(0, LEAST_EDGE - height), 0, max(0, LEAST_EDGE - width))
     if any(pad):
         picture, other = (
             np.asarray(cv2.copyMakeBorder(p, *pad, cv2.BORDER_REPLICATE), np.uint8) for p in (picture, other)
         )
-    finest = max(0, DIS_HALVINGS - scale.bit_length() + 1)
+    finest = max(0, search.halvings - scale.bit_length() + 1)
     # a new one each time: on small pictures DIS changes its own settings, and keeps them for those that come after
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    search.setFinestScale(finest)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    dis.setFinestScale(finest)
+    dis.setPatchStride(search.stride)
+    dis.setGradientDescentIterations(search.descents)
+    dis.setVariationalRefinementIterations(search.refinements)
     start: Any = None
-    flow = search.calc(picture, other, start)
+    flow = dis.calc(picture, other, start)
     return np.ascontiguousarray(flow[:height, :width], np.float32) * np.float32(scale)
+
+
+def chain(flow: NDArray[np.float32], onward: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+    """Flow from a to c, of that from a to b and that from b to c, all h w 2 and reduced by `scale`."""
+    return flow + warp(onward, sample_positions(flow / np.float32(scale)))
 
 
 def sample_positions(flow: NDArray[np.float32], top: int = 0, left: int = 0) -> NDArray[np.float32]:
@@ -96,23 +131,24 @@ def sample_positions(flow: NDArray[np.float32], top: int = 0, left: int = 0) -> 
     return positions + np.array([left, top], np.float32) if top or left else positions
 
 
-def warp(frame: NDArray[np.floating], positions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Read `frame` (H W or H W C, float32 or float16) at `positions` (h w 2), bilinear; outside the frame the edge is
-    repeated."""
+def warp(frame: NDArray[np.floating], positions: NDArray[np.float32], cubic: bool = False) -> NDArray[np.float32]:
+    """Read `frame` (H W or H W C, float32 or float16) at `positions` (h w 2), bilinear or bicubic; outside the frame the
+    edge is repeated. Pictures are read bicubically: bilinear reading between samples blurs fine texture."""
     if frame.dtype != np.float32:
         top, bottom = _bounds(positions[..., 1], frame.shape[0])
         left, right = _bounds(positions[..., 0], frame.shape[1])
         frame = frame[top:bottom, left:right].astype(np.float32)
         positions = positions - np.array([left, top], np.float32)
     nothing: Any = None  # the second map is not needed where the first holds both coordinates
-    warped = cv2.remap(frame, positions, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    kind = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    warped = cv2.remap(frame, positions, nothing, kind, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, np.float32)
 
 
 def _bounds(positions: NDArray[np.float32], length: int) -> tuple[int, int]:
     """The part of an edge of `length` samples that positions read from."""
-    first = min(max(int(positions.min()) - 1, 0), length - 1)
-    return first, max(first + 1, min(int(positions.max()) + 3, length))
+    first = min(max(int(positions.min()) - 2, 0), length - 1)
+    return first, max(first + 1, min(int(positions.max()) + 4, length))
 
 
 def inside(positions: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
@@ -128,8 +164,8 @@ def consistency(flow: NDArray[np.float32], back: NDArray[np.float32], scale: int
     `scale`.
     """
     miss = flow + warp(back, sample_positions(flow / np.float32(scale)))
-    allowed = 1.0 + 0.05 * _length(flow)
-    return np.exp(-np.square(_length(miss) / allowed))
+    allowed = 1.0 + 0.05 * lengths(flow)
+    return np.exp(-np.square(lengths(miss) / allowed))
 
 
 def fill_smoothly(values: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -156,7 +192,8 @@ def _push_pull(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> ND
     return (weighted + guess * (1.0 - weight[..., None])).astype(np.float32)
 
 
-def _length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def lengths(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How long the vectors of a flow (H W 2) are, H W."""
     # not cv2.magnitude, whose last bit depends on where the arrays lie in memory
     return np.sqrt(np.square(vectors[..., 0]) + np.square(vectors[..., 1]))
 
@@ -170,7 +207,8 @@ def _channels(resized: Any) -> NDArray[np.float32]:
 def _grid(height: int, width: int) -> NDArray[np.float32]:
     grids = _local.__dict__.setdefault("grids", {})
     if (height, width) not in grids:
-        grids.clear()
+        if len(grids) >= GRIDS_KEPT:
+            grids.clear()
         y, x = np.mgrid[:height, :width].astype(np.float32)
         grids[height, width] = np.stack([x, y], -1)
     return grids[height, width]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import threading
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.align import Aligned, Aligner, align_segment
+from framemend_filters.engine.align import Aligner, align_segment, longest_radius
 from framemend_filters.engine.compose import FrameRepair, compose, untouched
+from framemend_filters.engine.flow import halvings
+from framemend_filters.engine.inference import Inference
+from framemend_filters.engine.motion import FLOW_SCALE, FlowMemory
+from framemend_filters.engine.repeats import distinct
 from framemend_filters.engine.scenes import find_cuts
-from framemend_filters.engine.settings import WHOLE_AREA, RepairSettings
+from framemend_filters.engine.settings import GRAIN, WHOLE_AREA, RepairSettings
 from framemend_filters.engine.windows import (
     CUT_LOOK_AHEAD,
     CUT_LOOK_BACK,
@@ -24,12 +27,10 @@ from framemend_filters.engine.windows import (
     plan_segments,
 )
 from framemend_filters.errors import SettingError
-from framemend_filters.weights import model_window
+from framemend_filters.weights import is_single_frame, model_window
 
 if TYPE_CHECKING:
-    import torch
-
-    from framemend_filters.engine.backends import Network
+    from framemend_filters.engine.memory import Fit
 
 Picture = NDArray[np.float32]
 Mask = NDArray[np.uint8]
@@ -37,13 +38,14 @@ Plane = NDArray[np.float32]
 
 HOLE_RADIUS = 16
 """Frames on both sides that holes may borrow from."""
-ALIGN_THREADS = min(4, os.cpu_count() or 1)
-"""Frames aligned at the same time."""
 HOLE_CONTEXT = 96
 """Samples around holes that the network sees where nothing else is repaired."""
+NETWORK_FROM_NOISE = 2.5 / 255
+"""Standard deviation of the noise at which half of what the network makes of a lost frame is taken (chosen on data/val)."""
 LEAST_EDGE = 16
 """Smallest height and width that can be repaired, in samples."""
 _UNKNOWN_LENGTH = 1 << 40
+_FAR = 1 << 20  # a chunk far from both ends of a clip
 
 
 class Repairer:
@@ -64,11 +66,43 @@ class Repairer:
         self.chunk_frames: int = config["frames"] if self._lookahead is None else 1
         self._mean_radius: int = config["radius"]
         self._neighbours: int = config["neighbours"]
-        self._reach = max(self._mean_radius, HOLE_RADIUS) if masked else self._mean_radius
+        self._reach = max(longest_radius(self._mean_radius), HOLE_RADIUS if masked else 0)
         self.radius = self._reach + max(CUT_LOOK_BACK, CUT_LOOK_AHEAD - 1)
-        self._lock = threading.Lock()
-        self._network: Network | None = None
-        self._device = ""
+        self._memory, self._through = FlowMemory(), FlowMemory()
+        self._inference = Inference(self.settings)
+        self.fit: Fit | None = None
+
+    def fitted(self, height: int, width: int, *, streams: int = 1) -> Self:
+        """This repairer with the tile and window that settings.memory has room for, for frames of this size; itself where
+        no budget was set. `fit` then says what was chosen.
+
+        streams: chunks repaired at the same time. Raises SettingError where nothing fits.
+        """
+        if self.settings.memory is None:
+            return self
+        from framemend_filters.engine.devices import pick_device, pick_precision
+        from framemend_filters.engine.memory import Load, fit, parse_size
+
+        if is_single_frame(self.settings.model):
+            raise SettingError("memory is known for framemend's own models only; set tile for one of single frames")
+        window = len(self.span(_FAR, _UNKNOWN_LENGTH))
+        load = Load(
+            height=height,
+            width=width,
+            chunk=self.chunk_frames,
+            reach=self._reach,
+            beyond=window - self.chunk_frames - 2 * self._reach,
+            masked=self.masked,
+            sample_bytes=pick_precision(self.settings.precision, pick_device(self.settings.device)).itemsize,
+            scale=max(FLOW_SCALE, 1 << halvings(height, width)),
+            streams=streams,
+        )
+        fitted = copy.copy(self)
+        fitted.fit = fit(parse_size(self.settings.memory), load, least_reach=self._mean_radius, tile=self.settings.tile)
+        fitted.chunk_frames, fitted._reach = fitted.fit.chunk, fitted.fit.reach
+        fitted.radius += fitted._reach - self._reach
+        fitted._inference = self._inference.with_tile(fitted.fit.tile or max(height, width))
+        return fitted
 
     @property
     def looks_everywhere(self) -> bool:
@@ -155,19 +189,41 @@ class Repairer:
         masks: Mapping[int, Mask],
         strength: Mapping[int, float | Plane],
     ) -> Iterator[FrameRepair]:
-        aligner = Aligner(segment, frames, masks, radius=self._mean_radius, neighbours=self._neighbours)
+        one = distinct(segment, frames, masks)
+        aligner = Aligner(
+            one.segment,
+            one.frames,
+            one.masks,
+            radius=self._mean_radius,
+            neighbours=self._neighbours,
+            memory=self._memory,
+            through=self._through,
+        )
         area = self._area(segment, masks, strength, aligner)
-        made, errors = self._infer(aligner, area)
-        for place, index in enumerate(segment.frames):
+        made, errors = self._inference.run(aligner, area)
+        aligner.remember()
+        for index in segment.frames:
+            place = one.places[index]
+            row = place - one.segment.frames.start
             if area == aligner.whole:
-                picture, error = made[place], errors[place]
+                picture, error = made[row], errors[row]
             else:
-                picture = aligner.given(index).astype(np.float32)
+                picture = aligner.given(place).astype(np.float32)
                 error = np.zeros(picture.shape[:2], np.float32)
-                picture[area], error[area] = made[place], errors[place]
-            seed = index if self.settings.grain else None
-            repair = compose(frames[index], picture, error, masks.get(index), strength[index], aligner.noise, seed)
-            yield replace(repair, borrowed=aligner.sources(index))
+                picture[area], error[area] = made[row], errors[row]
+            if aligner.is_lost(place) and not np.any(strength[index]):
+                picture = _as_far_as_noisy(picture, aligner.given(place), aligner.noise)
+            repair = compose(
+                frames[index],
+                picture,
+                error,
+                masks.get(index),
+                strength=strength[index],
+                noise=aligner.noise,
+                grain=GRAIN[self.settings.grain],
+                seed=one.numbers[place] if self.settings.hole_grain else None,
+            )
+            yield replace(repair, borrowed={one.numbers[p]: share for p, share in aligner.sources(place).items()})
 
     def _area(
         self,
@@ -186,31 +242,13 @@ class Repairer:
                 wanted |= masks[index] > 0
         return aligner.whole if wanted.all() else area_around(wanted, HOLE_CONTEXT)
 
-    def _infer(self, aligner: Aligner, area: tuple[slice, slice]) -> tuple[Picture, Picture]:
-        """Align and run the network tile by tile: pictures T h w 3 and expected errors T h w of an area, float32."""
-        import torch
 
-        from framemend_filters.engine.tiles import run_tiled, tile_edge
-
-        network, device = self._open()
-
-        def run(rows: slice, columns: slice) -> torch.Tensor:
-            inputs = _tensors(aligner.part(rows, columns, ALIGN_THREADS))
-            with torch.inference_mode():
-                picture, log_error = network(**{n: v.to(device) for n, v in inputs.items()})
-            return torch.cat([picture, log_error.exp()[:, :, None]], 2)[0].float()
-
-        tile = tile_edge(aligner.height, aligner.width, self.settings.tile)
-        joined = run_tiled(run, area, tile, self.settings.tile_overlap).permute(0, 2, 3, 1).numpy()
-        return joined[..., :3], joined[..., 3]
-
-    def _open(self) -> tuple[Network, str]:
-        from framemend_filters.engine.backends import open_network
-
-        with self._lock:
-            if self._network is None:
-                self._network, self._device = open_network(self.settings)
-            return self._network, self._device
+def _as_far_as_noisy(made: Picture, interpolated: NDArray[np.floating], noise: float) -> Picture:
+    """What the network made of an interpolated frame, between the two: it betters a noisy one alone. Only where nothing else is
+    repaired: there, the frames around are the network's too."""
+    share = noise**2 / (noise**2 + NETWORK_FROM_NOISE**2)
+    mixed = interpolated * (1 - share) + made * share
+    return mixed.astype(np.float32)
 
 
 def hold(picture: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -220,13 +258,13 @@ def hold(picture: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def aligned_mean_clip(
-    frames: Sequence[Picture], masks: Sequence[Mask] | None = None, *, chunk: int = 5, radius: int = 6
+    frames: Sequence[Picture], masks: Sequence[Mask] | None = None, *, chunk: int = 5, radius: int = 4
 ) -> list[Picture]:
     """The aligned mean alone, without the network, for a whole clip: what the model starts from. Holes hold the first
     guess. Frames H W 3 float32 0..1, masks H W uint8."""
     given = dict(enumerate(frames))
     holes = {i: m for i, m in enumerate(masks or []) if m.any()}
-    reach = max(radius, HOLE_RADIUS) if holes else radius
+    reach = max(longest_radius(radius), HOLE_RADIUS if holes else 0)
     cuts = find_cuts(given, holes, len(frames))
     means: list[Picture] = []
     for number in range(-(-len(frames) // chunk)):
@@ -235,23 +273,3 @@ def aligned_mean_clip(
             hole = aligned.masks[..., None]
             means.extend(aligned.mean * (1 - hole) + aligned.frames * hole)
     return means
-
-
-def _tensors(aligned: Aligned) -> dict[str, torch.Tensor]:
-    """An aligned segment as the arguments of the model's forward, with a batch of one."""
-    import torch
-
-    def tensor(array: NDArray[np.float32]) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array))[None]
-
-    return {
-        "frames": tensor(aligned.frames.transpose(0, 3, 1, 2)),
-        "masks": tensor(aligned.masks),
-        "certainty": tensor(aligned.certainty),
-        "neighbours": tensor(aligned.neighbours.transpose(0, 1, 4, 2, 3)),
-        "validity": tensor(aligned.validity),
-        "mean": tensor(aligned.mean.transpose(0, 3, 1, 2)),
-        "count": tensor(aligned.count),
-        "base": tensor(aligned.base.transpose(0, 3, 1, 2)),
-        "noise": torch.tensor([aligned.noise], dtype=torch.float32),
-    }

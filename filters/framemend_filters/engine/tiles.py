@@ -9,10 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from framemend_filters.engine.settings import AUTO_TILE, WHOLE_AREA
-
-GRID = 32
-"""Tiles begin at multiples of this, so that tokens and attention windows lie as in the whole frame."""
+from framemend_filters.engine.settings import AUTO_TILE, GRID, WHOLE_AREA
 
 
 def tile_edge(height: int, width: int, tile: int | None) -> int | None:
@@ -43,11 +40,13 @@ def run_tiled(
 ) -> Tensor:
     """Join run(rows, columns), tensors ... h w float32, over all tiles of an area; overlaps are blended linearly.
 
-    area: rows and columns, beginning on the grid. tile: edge, None for the area in one piece.
+    area: rows and columns, beginning on the grid. tile: edge, None for the area in one piece. overlap: at most half a
+    tile of it is taken.
     """
     rows, columns = area
     if tile is None or max(rows.stop - rows.start, columns.stop - columns.start) <= tile:
         return run(rows, columns).cpu()
+    overlap = min(overlap, tile // 2)
     height, width = rows.stop - rows.start, columns.stop - columns.start
     total: Tensor | None = None
     weights = torch.zeros(height, width)

@@ -77,7 +77,7 @@ def _read_shot(
     for number, frame in enumerate(frames):
         if frame.shape[:2] != shape:
             raise SettingError(f"mask is {shape[1]}x{shape[0]} but the picture is {frame.shape[1]}x{frame.shape[0]}")
-        pictures[number] = flow_picture(frame.astype(np.float32, copy=False))
+        pictures[number] = flow_picture(frame)
         thumbs[number] = thumbnail(frame)
         thumbs.pop(number - CUT_LOOK_BACK - CUT_LOOK_AHEAD - 1, None)
         pictures.pop(min(at, number) - LONGEST_SHOT, None)

@@ -39,32 +39,44 @@ def motion_of(reference: NDArray) -> Motion:
     """The motion of an undamaged clip, T H W 3 uint8 or float 0..1, of two frames or more."""
     if len(reference) < 2:
         raise SettingError(f"flicker needs two frames, the clip has {len(reference)}")
-    frames = {t: codes(f) / np.float32(255) for t, f in enumerate(reference)}
-    cuts = find_cuts(frames, None, len(frames))
-    positions, seen = [], []
-    for t, (before, now) in enumerate(itertools.pairwise(_picture(f) for f in frames.values())):
-        back, forth = flow.dis_flow(now, before), flow.dis_flow(before, now)
-        places = flow.sample_positions(back)
-        sure = flow.consistency(back, forth) * flow.inside(places, *now.shape)
-        positions.append(places)
-        seen.append((sure > SEEN) & (t not in cuts))
-    return Motion(np.stack(positions), np.stack(seen))
+    cuts = find_cuts({t: codes(f) / np.float32(255) for t, f in enumerate(reference)}, None, len(reference))
+    found = [motion_between(before, now) for before, now in itertools.pairwise(reference)]
+    positions, seen = zip(*found, strict=True)
+    return Motion(np.stack(positions), np.stack([s & (t not in cuts) for t, s in enumerate(seen)]))
+
+
+def motion_between(before: NDArray, now: NDArray) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Where the samples of `now` were in the frame before (H W 2, samples), and whether they are seen there (H W); both
+    frames H W 3, uint8 or float 0..1."""
+    old, new = (_picture(codes(frame) / np.float32(255)) for frame in (before, now))
+    back, forth = flow.dis_flow(new, old), flow.dis_flow(old, new)
+    places = flow.sample_positions(back)
+    return places, flow.consistency(back, forth) * flow.inside(places, *places.shape[:2]) > SEEN
 
 
 def flicker(given: NDArray, motion: Motion) -> float:
-    """Root of the mean squared difference between each frame and the one before it, moved to where it is now, in codes of
-    255; mean over the pairs. given: T H W 3, uint8 or float 0..1. NaN where there is a cut between all frames."""
+    """The mean over all pairs of frames of `flicker_between`, in codes of 255. given: T H W 3, uint8 or float 0..1. NaN where
+    no pair has a figure."""
     if given.shape[:3] != (len(motion.seen) + 1, *motion.seen.shape[1:]):
         raise SettingError(f"clips differ in shape: {given.shape[:3]} and {motion.seen.shape} with one frame less")
-    errors = []
-    for (before, now), places, seen in zip(itertools.pairwise(given), motion.positions, motion.seen, strict=True):
-        if seen.mean() >= LEAST_SHARE:
-            change = codes(now) - flow.warp(codes(before), places)
-            errors.append(float(np.sqrt(np.mean(np.square(change[seen]), dtype=np.float64))))
-    return float(np.mean(errors)) if errors else float("nan")
+    pairs = zip(itertools.pairwise(given), motion.positions, motion.seen, strict=True)
+    errors = [flicker_between(before, now, places, seen) for (before, now), places, seen in pairs]
+    known = [error for error in errors if error is not None]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def flicker_between(
+    before: NDArray, now: NDArray, places: NDArray[np.float32], seen: NDArray[np.bool_]
+) -> float | None:
+    """Root of the mean squared difference between a frame and the one before it, moved to where it is now, in codes of 255;
+    None where too little is seen in both. places, seen: of `motion_between`."""
+    if seen.mean() < LEAST_SHARE:
+        return None
+    change = codes(now) - flow.warp(codes(before), places)
+    return float(np.sqrt(np.mean(np.square(change[seen]), dtype=np.float64)))
 
 
 def _picture(frame: NDArray[np.float32]) -> NDArray[np.uint8]:
     """8-bit blurred luma of a frame, H W 3, 0..1, at its own size, whatever the engine works on."""
-    luma = cv2.GaussianBlur(cv2.transform(frame, flow.LUMA[None] * 255), (0, 0), flow.BLUR_SIGMA)
+    luma = cv2.GaussianBlur(cv2.transform(frame, flow.LUMA[None] * 255), (0, 0), flow.FINE.blur)
     return np.clip(np.rint(luma), 0, 255).astype(np.uint8)

@@ -1,13 +1,8 @@
-"""The network and its weights, in the form of the transformers library."""
+"""The network and its weights. `framemend_filters.model.pretrained` has it as a model of the transformers library."""
 
-from transformers import AutoConfig, AutoModel
-
-from framemend_filters.model.configuration import FramemendConfig
+from framemend_filters.model.configuration import ModelSizes
 from framemend_filters.model.loading import load_model
-from framemend_filters.model.network import FramemendModel, RepairOutput
+from framemend_filters.model.network import RepairNetwork, RepairOutput
 from framemend_filters.weights import shipped_models
 
-AutoConfig.register(FramemendConfig.model_type, FramemendConfig, exist_ok=True)
-AutoModel.register(FramemendConfig, FramemendModel, exist_ok=True)
-
-__all__ = ["FramemendConfig", "FramemendModel", "RepairOutput", "load_model", "shipped_models"]
+__all__ = ["ModelSizes", "RepairNetwork", "RepairOutput", "load_model", "shipped_models"]

@@ -10,16 +10,13 @@ Dimensions: B batch, T frames, N neighbours, C channels, H W samples, h w tokens
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import PreTrainedModel
-from transformers.utils.generic import ModelOutput
 
-from framemend_filters.model.configuration import FramemendConfig
+from framemend_filters.model.configuration import ModelSizes
 
 NOISE_FLOOR = 6 / 255
 """Differences and residuals are measured in units of the noise plus this."""
@@ -29,13 +26,12 @@ STRIDE = 8
 """Samples on the edge of a token."""
 
 
-@dataclass
-class RepairOutput(ModelOutput):
-    """picture_BTCHW: repaired RGB, 0..1 (not clamped); log_error_BTHW: natural log of the expected absolute error of a
-    sample, 0..1 scale; loss is set by the training objective, not here."""
+class RepairOutput(NamedTuple):
+    """picture: B T 3 H W, repaired RGB, 0..1 (not clamped); log_error: B T H W, natural log of the expected absolute error
+    of a sample, 0..1 scale."""
 
-    picture: Tensor | None = None
-    log_error: Tensor | None = None
+    picture: Tensor
+    log_error: Tensor
 
 
 class ConvBlock(nn.Module):
@@ -57,16 +53,16 @@ class WindowAttention(nn.Module):
     Shifted windows reach past the picture's edge, where the tokens at the edge are repeated.
     """
 
-    def __init__(self, config: FramemendConfig, shifted: bool) -> None:
+    def __init__(self, sizes: ModelSizes, shifted: bool) -> None:
         super().__init__()
-        dim = config.dims[2]
-        self.heads, self.window, self.shift = config.heads, config.window, config.window // 2 if shifted else 0
+        dim = sizes.dims[2]
+        self.heads, self.window, self.shift = sizes.heads, sizes.window, sizes.window // 2 if shifted else 0
         self.norm = nn.LayerNorm(dim)
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
-        size, frames = 2 * config.window - 1, 2 * config.frames - 1
-        self.position_bias = nn.Parameter(torch.zeros(config.heads, frames, size, size))
-        self.max_frames = config.frames
+        size, frames = 2 * sizes.window - 1, 2 * sizes.frames - 1
+        self.position_bias = nn.Parameter(torch.zeros(sizes.heads, frames, size, size))
+        self.max_frames = sizes.frames
 
     def forward(self, x_BThwD: Tensor) -> Tensor:
         B, T, h, w, D = x_BThwD.shape
@@ -98,10 +94,10 @@ class WindowAttention(nn.Module):
 class TransformerBlock(nn.Module):
     """Attention in windows, then a feed-forward layer, both with a shortcut."""
 
-    def __init__(self, config: FramemendConfig, shifted: bool) -> None:
+    def __init__(self, sizes: ModelSizes, shifted: bool) -> None:
         super().__init__()
-        dim, hidden = config.dims[2], int(config.dims[2] * config.mlp_ratio)
-        self.attention = WindowAttention(config, shifted)
+        dim, hidden = sizes.dims[2], int(sizes.dims[2] * sizes.mlp_ratio)
+        self.attention = WindowAttention(sizes, shifted)
         self.norm = nn.LayerNorm(dim)
         self.up = nn.Linear(dim, hidden)
         self.down = nn.Linear(hidden, dim)
@@ -126,46 +122,27 @@ class OutputLayer(nn.Conv2d):
             self.bias[16:20] = -1.0  # pyright: ignore[reportOptionalSubscript]
 
 
-class FramemendModel(PreTrainedModel):
-    """Repairs a window of aligned frames. See `FramemendConfig` for the sizes, `forward` for what goes in."""
+class RepairLayers(nn.Module):
+    """Repairs a window of aligned frames: the layers and what they compute, for a class that says how they are made."""
 
-    config_class = FramemendConfig
-    main_input_name = "frames"
+    sizes: ModelSizes
 
-    def __init__(self, config: FramemendConfig) -> None:
-        super().__init__(config)
-        outer, middle, inner = config.dims
-        channels = 17 + 4 * 2 * config.neighbours
+    def _add_layers(self, sizes: ModelSizes) -> None:
+        self.sizes = sizes
+        outer, middle, inner = sizes.dims
+        channels = 17 + 4 * 2 * sizes.neighbours
         self.embed = nn.Conv2d(channels, outer, 2, stride=2)
-        self.encode_outer = nn.Sequential(*(ConvBlock(outer) for _ in range(config.encoder_depths[0])))
+        self.encode_outer = nn.Sequential(*(ConvBlock(outer) for _ in range(sizes.encoder_depths[0])))
         self.to_middle = nn.Conv2d(outer, middle, 2, stride=2)
-        self.encode_middle = nn.Sequential(*(ConvBlock(middle) for _ in range(config.encoder_depths[1])))
+        self.encode_middle = nn.Sequential(*(ConvBlock(middle) for _ in range(sizes.encoder_depths[1])))
         self.to_tokens = nn.Conv2d(middle, inner, 2, stride=2)
-        self.blocks = nn.ModuleList(TransformerBlock(config, shifted=i % 2 == 1) for i in range(config.depth))
+        self.blocks = nn.ModuleList(TransformerBlock(sizes, shifted=i % 2 == 1) for i in range(sizes.depth))
         self.norm = nn.LayerNorm(inner)
         self.from_tokens = nn.Conv2d(inner, 4 * middle, 1)
-        self.decode_middle = nn.Sequential(*(ConvBlock(middle) for _ in range(config.decoder_depths[1])))
+        self.decode_middle = nn.Sequential(*(ConvBlock(middle) for _ in range(sizes.decoder_depths[1])))
         self.from_middle = nn.Conv2d(middle, 4 * outer, 1)
-        self.decode_outer = nn.Sequential(*(ConvBlock(outer) for _ in range(config.decoder_depths[0])))
+        self.decode_outer = nn.Sequential(*(ConvBlock(outer) for _ in range(sizes.decoder_depths[0])))
         self.head = OutputLayer(outer)
-        self.post_init()
-
-    def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, OutputLayer):
-            module.start(self.config.base_bias)
-            return
-        if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-        elif isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            with torch.no_grad():
-                module.weight.mul_(getattr(module, "init_gain", 1.0))
-        elif isinstance(module, nn.LayerNorm):
-            nn.init.ones_(module.weight)
-        elif isinstance(module, WindowAttention):
-            nn.init.zeros_(module.position_bias)
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.LayerNorm) and module.bias is not None:
-            nn.init.zeros_(module.bias)
 
     def forward(
         self,
@@ -178,21 +155,19 @@ class FramemendModel(PreTrainedModel):
         count: Tensor,
         base: Tensor,
         noise: Tensor,
-        return_dict: bool = True,
-        **kwargs: Any,
-    ) -> RepairOutput | tuple[Tensor, Tensor]:
+    ) -> RepairOutput:
         """Repair a window.
 
         frames: B T 3 H W, RGB 0..1, holes filled by a first guess; masks: B T H W, 1 in holes; certainty: B T H W, of
         the first guess (1 where given); neighbours: B T N 3 H W, warped onto each frame; validity: B T N H W, 0..1; mean:
         B T 3 H W, aligned mean; count: B T H W, frames it amounts to; base: B T 3 H W, the mean less
         the noise left in it; noise: B, standard deviation on the pictures' scale.
-        Any H and W from 16 up, any T from 1 to config.frames. Pictures go in as float32; inside, the network runs in
+        Any H and W from 16 up, any T from 1 to sizes.frames. Pictures go in as float32; inside, the network runs in
         the dtype of its weights (or of autocast) and the sum of base and residual is float32 again.
         """
         B, T, _, H, W = frames.shape
-        if T > self.config.frames:
-            raise ValueError(f"the window has {T} frames; this model takes up to {self.config.frames}")
+        if T > self.sizes.frames:
+            raise ValueError(f"the window has {T} frames; this model takes up to {self.sizes.frames}")
         unit = (noise.float() + NOISE_FLOOR).reshape(B, 1, 1, 1, 1)
         features = self._features(
             frames.float(), masks, certainty, neighbours, validity, mean, count, base.float(), noise.float(), unit
@@ -200,10 +175,7 @@ class FramemendModel(PreTrainedModel):
         out = self._body(features, T).float().reshape(B, T, 5, H, W)
         share = torch.sigmoid(out[:, :, 3:4])
         picture = frames + share * (base - frames) + unit * out[:, :, :3]
-        log_error = out[:, :, 4] + torch.log(unit[..., 0])
-        if not return_dict:
-            return picture, log_error
-        return RepairOutput(picture=picture, log_error=log_error)
+        return RepairOutput(picture, out[:, :, 4] + torch.log(unit[..., 0]))
 
     def _features(
         self,
@@ -250,7 +222,7 @@ class FramemendModel(PreTrainedModel):
     def _body(self, features: Tensor, T: int) -> Tensor:
         """Features (B*T, C, H, W) to 5 channels of the same size: residual (3), logit of the base, log error."""
         _, _, H, W = features.shape
-        edge = STRIDE * self.config.window
+        edge = STRIDE * self.sizes.window
         features = F.pad(features, (0, -W % edge, 0, -H % edge), mode="replicate")
         features = features.contiguous(memory_format=torch.channels_last)
         outer = self.encode_outer(self.embed(features))
@@ -266,11 +238,19 @@ class FramemendModel(PreTrainedModel):
         return F.pixel_shuffle(self.head(F.relu(outer)), 2)[:, :, :H, :W]
 
 
+class RepairNetwork(RepairLayers):
+    """The network as repair runs it: torch alone, without the transformers library, whose import takes longer than torch's."""
+
+    def __init__(self, sizes: ModelSizes) -> None:
+        super().__init__()
+        self._add_layers(sizes)
+
+
 def _detail(picture_BTCHW: Tensor) -> Tensor:
     """What a picture holds beyond its means over 4x4 samples: small numbers, which half precision keeps exactly where
     it would lose them beside the picture's brightness. Without it nothing learns to sharpen in bfloat16."""
     B, T, C, H, W = picture_BTCHW.shape
-    x = picture_BTCHW.float().reshape(B * T, C, H, W)
+    x = picture_BTCHW.float().reshape(B * T * C, 1, H, W)  # torch has other arithmetic for three channels on one thread
     low = F.avg_pool2d(F.pad(x, (0, -W % 4, 0, -H % 4), mode="replicate"), 4)
     smooth = F.interpolate(low, scale_factor=4, mode="bilinear", align_corners=False)[:, :, :H, :W]
     return (x - smooth).reshape(B, T, C, H, W)

@@ -1,4 +1,4 @@
-"""Third-party restoration models of single frames, loaded through spandrel, behind the forward of `FramemendModel`.
+"""Third-party restoration models of single frames, loaded through spandrel, behind the forward of `RepairLayers`.
 
 They see one frame at a time: the engine fills holes, tiles, blends, composes and lays on grain as for its own model.
 """
@@ -33,7 +33,7 @@ class SingleFrameModel(nn.Module):
             torch.bfloat16: self._descriptor.supports_bfloat16,
         }[dtype]
 
-    def forward(self, frames: Tensor, noise: Tensor, return_dict: bool = False, **_: Any) -> tuple[Tensor, Tensor]:
+    def forward(self, frames: Tensor, noise: Tensor, **_: Any) -> tuple[Tensor, Tensor]:
         """Pictures 1 T 3 H W of frames 1 T 3 H W (holes filled), and log errors 1 T H W.
 
         What lies beyond 0..1 is kept beside the model, which knows only that range. Such a model does not say how sure it

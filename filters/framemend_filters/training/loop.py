@@ -20,7 +20,7 @@ from torch import Tensor
 
 from framemend_filters.engine.devices import cpu_computes_bf16, place
 from framemend_filters.errors import FramemendError, SettingError
-from framemend_filters.model.network import FramemendModel
+from framemend_filters.model.pretrained import FramemendModel
 from framemend_filters.training.objective import loss
 from framemend_filters.training.pool import PoolKeeper, layout
 from framemend_filters.training.recipe import Recipe
@@ -73,8 +73,9 @@ class Run:
             self._load()
         self._amp = self.device.type == "cuda" or cpu_computes_bf16()
         self._forward = torch.compile(self.model) if recipe.compile else self.model
-        config = self.model.config
-        self._slices = layout(WindowShape(config.frames, config.radius, config.neighbours))
+        sizes = self.model.sizes
+        self.shape = WindowShape(sizes.frames, sizes.radius, sizes.neighbours)
+        self._slices = layout(self.shape)
 
     def train(
         self,
@@ -136,7 +137,7 @@ class Run:
             for record, noise, task in zip(validation.records, validation.noise, validation.tasks, strict=True):
                 inputs, target, masks = self._unpack(torch.from_numpy(record)[None], torch.tensor([noise]))
                 with self._autocast():
-                    output = self.model(**inputs, return_dict=False)
+                    output = self.model(**inputs)
                 scores.setdefault(task, []).append(psnr_of(output[0][0].cpu(), target[0].cpu(), masks[0].cpu()))
         tasks = {task: sum(values) / len(values) for task, values in scores.items()}
         overall = sum(min(value, 45.0) for value in tasks.values()) / len(tasks)
@@ -156,7 +157,7 @@ class Run:
         """Write the checkpoint, whole or not at all, and the running mean of the weights to last/."""
         state = {
             "recipe": dataclasses.asdict(self.recipe),
-            "config": self.model.config.to_dict(),
+            "config": dataclasses.asdict(self.model.sizes),
             "step": self.step,
             "seconds": self.seconds,
             "best": self.best,
@@ -191,7 +192,7 @@ class Run:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(self.step, recipe)
         with self._autocast():
-            picture, log_error = self._forward(**inputs, return_dict=False)
+            picture, log_error = self._forward(**inputs)
         parts = loss(picture, log_error, target, masks, inputs["noise"], recipe)
         parts["loss"].backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm)

@@ -7,9 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from framemend_filters.errors import SettingError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +28,7 @@ class Recipe:
     hidden: share of the windows of repair in which parts are hidden as in pretraining; own_noise: standard deviation, of
     255, of noise that half of the others get, 0 for none: what a film has of its own.
     hole_weight, error_weight: weights in the loss of samples in holes and of the predicted error.
-    model: settings of FramemendConfig for a start from nothing.
+    model: settings of ModelSizes for a start from nothing.
     """
 
     objective: Literal["pretrain", "repair"]
@@ -81,7 +84,7 @@ def adapt() -> Recipe:
     )
 
 
-def load_recipe(base: Recipe, path: Path | None) -> Recipe:
+def load_recipe[R: DataclassInstance](base: R, path: Path | None) -> R:
     """`base` with the settings of a JSON file laid over it. Unknown settings are a SettingError."""
     if path is None:
         return base
@@ -89,7 +92,7 @@ def load_recipe(base: Recipe, path: Path | None) -> Recipe:
         settings: Mapping[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise SettingError(f"cannot read the recipe {path}: {error}; pass a JSON file of settings") from error
-    known = {f.name for f in dataclasses.fields(Recipe)} - {"objective"}
+    known = {f.name for f in dataclasses.fields(base)} - {"objective"}
     unknown = sorted(set(settings) - known)
     if unknown:
         raise SettingError(f"unknown setting {unknown[0]!r} in {path}; known are {', '.join(sorted(known))}")

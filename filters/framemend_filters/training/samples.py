@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framemend_filters.damage.synthesis import Damaged, damage, gaussian_noise
-from framemend_filters.engine.align import Aligned, align_segment
+from framemend_filters.engine.align import Aligned, align_segment, longest_radius
 from framemend_filters.engine.windows import Segment
 from framemend_filters.training.data import ClipSource
 from framemend_filters.training.hiding import hide
@@ -22,7 +22,7 @@ STILLS_SHARE, LIVE_SHARE = 0.04, 0.05
 
 @dataclass(frozen=True)
 class WindowShape:
-    """frames (K), radius and neighbours as in FramemendConfig."""
+    """frames (K), radius and neighbours as in ModelSizes."""
 
     frames: int
     radius: int
@@ -56,7 +56,7 @@ def make_sample(
         focus = range(start, start + shape.frames)
     damaged = _spoil(clean, rng, source, recipe, focus)
     needs_holes = damaged.masks.any()
-    side = reach if needs_holes else shape.radius
+    side = reach if needs_holes else longest_radius(shape.radius)
     first, last = max(0, focus.start - side), min(len(clean), focus.stop + side)
     if rng.random() < 0.1:  # a scene that begins or ends near
         first = max(first, focus.start - int(rng.integers(0, 3)))
@@ -68,7 +68,7 @@ def make_sample(
     parts = [align_segment(s, frames, masks, radius=shape.radius, neighbours=shape.neighbours) for s in segments]
     crop = slice(recipe.margin, recipe.margin + recipe.crop)
     target = damaged.clean[focus.start : focus.stop, crop, crop].astype(np.float32) / np.float32(255)
-    return Sample(_crop(_join(parts), crop), target, damaged.kind)
+    return Sample(cropped(_join(parts), crop), target, damaged.kind)
 
 
 def _segments(focus: range, reach: range, rng: np.random.Generator) -> list[Segment]:
@@ -131,7 +131,8 @@ def _join(parts: list[Aligned]) -> Aligned:
     return Aligned(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names}, noise=noise)
 
 
-def _crop(a: Aligned, crop: slice) -> Aligned:
+def cropped(a: Aligned, crop: slice) -> Aligned:
+    """Rows and columns `crop` of a segment."""
     return Aligned(
         frames=a.frames[:, crop, crop],
         masks=a.masks[:, crop, crop],

@@ -15,9 +15,11 @@ from framemend_filters.engine.windows import Segment
 from framemend_filters.training.data import ClipSource
 from framemend_filters.training.pool import pack
 from framemend_filters.training.recipe import Recipe
-from framemend_filters.training.samples import Sample, WindowShape, _crop
+from framemend_filters.training.samples import Sample, WindowShape, cropped
 
 TASKS = ("noise10", "noise20", "noise40", "h264", "blur", "clean", "box", "moving", "scratches", "lost")
+WINDOWS = 5
+"""Windows of a clip: two were too few, and chose weights that were worse on whole frames."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class ValidationSet:
 
 
 def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: WindowShape) -> ValidationSet:
-    """Two windows of every clip for each task; the same at every call."""
+    """WINDOWS windows of every clip for each task; the same at every call."""
     records, noise, tasks = [], [], []
     reach = max(shape.radius, recipe.hole_reach)
     edge = recipe.crop + 2 * recipe.margin
@@ -39,8 +41,8 @@ def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: Windo
         frames = source.frames(clip)
         if len(frames) < shape.frames:
             continue
-        for half in range(2):
-            rng = np.random.default_rng([7, clip, half])
+        for number in range(WINDOWS):
+            rng = np.random.default_rng([7, clip, number])
             length = min(len(frames), shape.frames + 2 * reach)
             start = int(rng.integers(0, len(frames) - length + 1))
             height, width = frames.shape[1:3]
@@ -57,7 +59,7 @@ def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: Windo
                 hidden = {i: m for i, m in enumerate(masks) if m.any()}
                 aligned = align_segment(segment, given, hidden, radius=shape.radius, neighbours=shape.neighbours)
                 target = clean[middle : middle + shape.frames, crop, crop].astype(np.float32) / np.float32(255)
-                sample = Sample(_crop(aligned, crop), target, task)
+                sample = Sample(cropped(aligned, crop), target, task)
                 records.append(pack(sample, shape))
                 noise.append(aligned.noise)
                 tasks.append(task)

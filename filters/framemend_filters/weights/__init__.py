@@ -25,7 +25,7 @@ def is_single_frame(model: str | Path) -> bool:
 
 
 def model_window(model: str | Path) -> dict[str, int]:
-    """What the window of a model needs: `frames`, `radius` and `neighbours` as in `FramemendConfig`. Raises ModelError."""
+    """What the window of a model needs: `frames`, `radius` and `neighbours` as in `ModelSizes`. Raises ModelError."""
     if is_single_frame(model):
         return {"frames": 1, "radius": 1, "neighbours": 1}  # the engine always aligns something
     config = json.loads((model_folder(model) / "config.json").read_text())

@@ -34,6 +34,13 @@ class RepairedFrame:
     record: FrameRecord | None
     generated: float = 0.0
 
+    @property
+    def samples(self) -> list[NDArray]:
+        """Its planes after the repair, as frames.views gives them, whether anything was changed or not."""
+        from ..frames import views
+
+        return views(self.frame) if self.planes is None else self.planes
+
 
 class ChunkRepairer:
     """Repairs chunks of one clip.
@@ -51,6 +58,8 @@ class ChunkRepairer:
         recorded: bool,
     ) -> None:
         self._feed, self._repairer, self._in_range, self._recorded = feed, repairer, in_range, recorded
+        self.worked_on = 0
+        """Chunks so far that held something to repair."""
 
     def repair(self, chunks: Iterable[int]) -> Iterator[RepairedFrame]:
         """The frames of `chunks`, which rise. Ends with them or with the clip."""
@@ -65,6 +74,7 @@ class ChunkRepairer:
             wanted = [self._is_wanted(index) for index in written]
             repairs: list[FrameRepair] = []
             if any(wanted):
+                self.worked_on += 1
                 span = self._repairer.span(chunk, length)
                 masks = {i: mask for i in span if (mask := feed.mask(i)) is not None}
                 repairs = self._repairer.repair_chunk(chunk, feed.pictures(span), masks, num_frames=length)

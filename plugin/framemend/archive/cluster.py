@@ -10,24 +10,28 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framemend_filters.errors import FramemendError, OutputError, SettingError
 
 from .crew import Crew, Event
-from .work import SegmentMaker, count_threads, use_threads
+from .job import count_threads, use_threads
+from .work import SegmentMaker
 
 if TYPE_CHECKING:
     from .store import SegmentStore
+
+CONNECT_TRIES = 3
 
 
 class RayCrew(Crew):
     """One Ray actor a maker."""
 
     def __init__(
-        self, args: argparse.Namespace, store: SegmentStore, total: int | None, note: Callable[[str], None]
+        self, args: argparse.Namespace, store: SegmentStore, segments: Sequence[int] | None, note: Callable[[str], None]
     ) -> None:
         """args: of `framemend repair`; without --workers there is a maker for each CPU (each GPU where there are some).
 
@@ -37,7 +41,7 @@ class RayCrew(Crew):
         resources = self._ray.cluster_resources()
         gpus = int(resources.get("GPU", 0)) if args.device in ("auto", "cuda") else 0
         size = args.workers or gpus or max(1, int(resources.get("CPU", 1)) // count_threads(args))
-        super().__init__(store, size, total, note)
+        super().__init__(store, size, segments, note)
         needs = {"num_gpus": 1} if gpus >= size else {"num_cpus": count_threads(args)}
         self._actor = self._ray.remote(max_restarts=0, **needs)(_Maker)
         local = vars(args) | {"input": args.input.resolve(), "mask": args.mask and str(Path(args.mask).resolve())}
@@ -124,10 +128,24 @@ def _connect(address: str, workers: int | None, threads: int) -> Any:
                 **quiet,
             )
         else:
-            ray.init(address, **quiet)
+            _connect_to_head(ray, address, quiet)
     except Exception as error:
-        raise OutputError(f"cannot reach Ray at {address}: {_short(error)}") from error
+        token = "" if address == "local" else "; a cluster that asks for a token needs RAY_AUTH_MODE=token here too"
+        raise OutputError(f"cannot reach Ray at {address}: {_short(error)}{token}") from error
     return ray
+
+
+def _connect_to_head(ray: Any, address: str, options: dict[str, Any]) -> None:
+    """Once more where the head was too busy to start the process that serves us before Ray gave up waiting for it."""
+    for tries_left in reversed(range(CONNECT_TRIES)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what it warns of is what it raises
+                ray.init(address, **options)
+            return
+        except Exception as error:
+            if not tries_left or "Proxy failed" not in str(error):
+                raise
 
 
 def _short(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,9 +31,12 @@ class Event:
 class Crew(ABC):
     """Makers at `places` 0 .. size-1, each with at most one segment in hand. Subclasses start them and listen to them."""
 
-    def __init__(self, store: SegmentStore, size: int, total: int | None, note: Callable[[str], None]) -> None:
-        """total: segments of the clip, None where that is not known: then makers run ahead by twice their number only."""
-        self._store, self._total, self._note = store, total, note
+    def __init__(
+        self, store: SegmentStore, size: int, segments: Sequence[int] | None, note: Callable[[str], None]
+    ) -> None:
+        """segments: numbers of those to make, rising; None: all there are, however many: then makers run ahead by twice
+        their number only."""
+        self._store, self._segments, self._note = store, segments, note
         self._size = size
         self._in_hand: dict[int, int] = {}
         self._tries: dict[int, int] = {}
@@ -76,13 +79,16 @@ class Crew(ABC):
 
     def _next_number(self) -> int | None:
         """The first segment that nobody has made or is making."""
-        last = self._wanted + 2 * self._size
-        if self._total is not None:
-            last = max(self._wanted, self._total - 1)
-        if self._ended is not None:
-            last = min(last, self._ended)
-        in_hand = set(self._in_hand.values())
-        return next((n for n in range(self._wanted, last + 1) if n not in in_hand and not self._store.has(n)), None)
+        ahead = self._segments
+        if ahead is None:
+            ahead = range(self._wanted, self._wanted + 2 * self._size + 1)
+        out_of_question = set(self._in_hand.values())
+        for number in (self._wanted, *ahead):  # a clip may be longer than it says, and that one is asked for
+            if self._ended is not None and number > self._ended:
+                break
+            if number >= self._wanted and number not in out_of_question and not self._store.has(number):
+                return number
+        return None
 
     def _take(self, events: Iterable[Event]) -> None:
         for event in events:

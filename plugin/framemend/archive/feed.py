@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,10 +16,31 @@ if TYPE_CHECKING:
     from ..planes import PlaneFormat
 
 
+_BEYOND = 1 << 60
+"""More frames than any clip has."""
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A run of frames that nobody needs to see. pts: of each, rising, in ticks."""
+
+    pts: Sequence[int]
+
+
+@dataclass(frozen=True)
+class _Unseen:
+    """One of them, where a frame would be."""
+
+    pts: int
+
+
 class FrameSource(Protocol):
     """What a `Feed` reads: sources.VideoSource is one."""
 
-    first: VideoFrame
+    @property
+    def start_pts(self) -> int:
+        """pts of the clip's first frame, in ticks."""
+        ...
 
     @property
     def time_base(self) -> Fraction:
@@ -29,8 +51,8 @@ class FrameSource(Protocol):
         """How the samples of one of its frames are to be read."""
         ...
 
-    def frames(self) -> Iterator[VideoFrame]:
-        """Every frame once, in order of presentation."""
+    def frames(self) -> Iterator[VideoFrame | PassedOver]:
+        """Every frame once, in order of presentation, to the end of the clip or of what will be asked for."""
         ...
 
 
@@ -40,15 +62,15 @@ class Feed:
     num_frames: length of the clip, None until its end has been read; plane_format: how a frame's samples are to be read.
     """
 
-    def __init__(self, source: FrameSource, masks: MaskSource | None) -> None:
+    def __init__(self, source: FrameSource, masks: MaskSource | None, *, first: int = 0) -> None:
+        """first: number of the frame that `source.frames` begins with."""
         self.num_frames: int | None = None
         self.plane_format = source.plane_format
         self._frames = source.frames()
         self._masks = masks
         self._time_base = source.time_base
-        self._start_pts = source.first.pts or 0
-        self._read = 0
-        self._first_kept = 0
+        self._start_pts = source.start_pts
+        self._read = self._first_kept = first
         self._kept: dict[int, VideoFrame] = {}
         self._holes: dict[int, NDArray[np.uint8]] = {}
         self._pictures: dict[int, NDArray[np.floating]] = {}
@@ -69,6 +91,9 @@ class Feed:
             if frame is None:
                 self.num_frames = self._read
                 break
+            if isinstance(frame, PassedOver):
+                self._pass_over(frame)
+                continue
             if self._read >= self._first_kept:
                 self._kept[self._read] = frame
                 mask = self._mask_of(frame)
@@ -76,6 +101,17 @@ class Feed:
                     self._holes[self._read] = mask
             self._read += 1
         return index < self._read
+
+    def read_out(self) -> None:
+        """Read the source to its end; no frame will be asked for again."""
+        self.keep_from(_BEYOND)
+        self.reach(_BEYOND)
+
+    def _pass_over(self, run: PassedOver) -> None:
+        stop = self._read + len(run.pts)
+        for index in range(max(self._read, self._first_kept), stop):
+            self._kept[index] = cast("VideoFrame", _Unseen(run.pts[index - self._read]))
+        self._read = stop
 
     @property
     def first_kept(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -13,20 +14,19 @@ if TYPE_CHECKING:
     from ..sources import VideoSource
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Gop:
-    """The packets from one key frame to the next.
+    """The packets from one key frame to the next, one a frame.
 
-    start: number of its first frame in order of presentation; packets: how many, one a frame; pts, dts: of the packets in
-    the order of the file, in ticks; durations: by pts.
+    start: number of its first frame in order of presentation; pts, dts, durations: of the packets in the order of the
+    file, in ticks; kinds: of the units in the key frame's packet, where somebody asked.
     """
 
     start: int
     pts: list[int] = field(default_factory=list)
     dts: list[int] = field(default_factory=list)
-    durations: dict[int, int] = field(default_factory=dict)
-    head: bytes = b""
-    """The key frame's packet."""
+    durations: list[int] = field(default_factory=list)
+    kinds: frozenset[int] = frozenset()
 
     @property
     def frames(self) -> range:
@@ -38,24 +38,26 @@ class Unusable(Exception):
     """Why the packets cannot be told apart into groups; a phrase for a message."""
 
 
-def read_gops(source: VideoSource) -> list[Gop]:
+def read_gops(source: VideoSource, kinds: Callable[[bytes], frozenset[int]] | None = None) -> list[Gop]:
     """The groups of the video of `source`, in order. Reads the file to its end, in a container of its own.
 
-    Raises Unusable where a group cannot be taken out: it is open (frames before its key frame belong to it or need the
+    kinds: what each key frame's packet is asked. Raises Unusable where a group cannot be taken out: it is open (frames before its key frame belong to it or need the
     group before), times are missing or repeated, or an edit list hides frames.
     """
     import av
     from av.error import FFmpegError
 
+    from ..sources import location, packets_of
+
     gops: list[Gop] = []
     count = 0
     try:
-        with av.open(str(source.path)) as container:
-            for packet in container.demux(container.streams[source.video.index]):
-                if not packet.size:
-                    continue
+        with av.open(location(source.path)) as container:
+            for packet in packets_of(container, source.video.index):
+                if packet.is_keyframe:
+                    gops.append(Gop(start=count, kinds=kinds(bytes(packet)) if kinds else frozenset()))
+                _take(gops, packet)
                 count += 1
-                _take(gops, packet, count - 1)
     except FFmpegError as error:
         raise Unusable(f"the file cannot be read to its end ({error.strerror})") from error
     if not gops:
@@ -87,18 +89,17 @@ def _fill_in_decoding_times(gops: list[Gop], pts: list[int]) -> None:
 _UNKNOWN = -(1 << 63)
 
 
-def _take(gops: list[Gop], packet: Packet, number: int) -> None:
+def _take(gops: list[Gop], packet: Packet) -> None:
     if packet.pts is None:
         raise Unusable("packets have no times")
     if packet.is_discard:
         raise Unusable("an edit list hides some of its frames")
-    if packet.is_keyframe:
-        gops.append(Gop(start=number, head=bytes(packet)))
     if not gops:
         raise Unusable("it does not begin with a key frame")
-    gops[-1].pts.append(packet.pts)
-    gops[-1].dts.append(packet.dts if packet.dts is not None else _UNKNOWN)
-    gops[-1].durations[packet.pts] = packet.duration or 0
+    gop, dts = gops[-1], packet.dts
+    gop.pts.append(packet.pts)
+    gop.dts.append(_UNKNOWN if dts is None else dts)
+    gop.durations.append(packet.duration or 0)
 
 
 def usable_kind(source: VideoSource, output: Path) -> None:

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from ..encoders import RECIPES
 from ..frames import same_samples
-from .gops import Gop, Unusable
-from .nals import (
+from ..nals import (
     H264_IDR,
     HEVC_IRAP,
     HEVC_SETS,
@@ -20,8 +18,11 @@ from .nals import (
     from_lengths,
     h264_type,
     hevc_type,
+    length_size,
     with_lengths,
 )
+from ..recipes import RECIPES
+from .gops import Gop, Unusable
 
 if TYPE_CHECKING:
     from av import VideoCodecContext
@@ -53,6 +54,17 @@ class Match:
     packed: Callable[[bytes], bytes] = _as_it_is
 
 
+def kinds_of_units(source: VideoSource) -> Callable[[bytes], frozenset[int]] | None:
+    """What tells the kinds of the units in a packet of H.264 or HEVC; None: it has none, or they cannot be told apart."""
+    context = source.video.codec_context
+    name = context.codec.canonical_name
+    size = length_size(context.extradata or b"", name)
+    if size is None:
+        return None
+    kind = h264_type if name == "h264" else hevc_type
+    return lambda packet: frozenset(kind(unit) for unit in from_lengths(packet, size) if unit)
+
+
 def find_match(source: VideoSource, gops: Sequence[Gop], crf: float | None, preset: str | None) -> Match:
     """The encoder for groups that have to be encoded. Raises Unusable where none fits among the input's packets."""
     codec = source.video.codec_context.codec.canonical_name
@@ -80,6 +92,7 @@ def make_encoder(source: VideoSource, match: Match) -> VideoCodecContext:
     if source.sample_aspect_ratio:
         context.sample_aspect_ratio = source.sample_aspect_ratio
     context.options = dict(match.options)
+    context.copy_opaque = True
     if match.global_header:
         context.flags |= _GLOBAL_HEADER
     context.open()
@@ -144,9 +157,8 @@ def _h264(source: VideoSource, gops: Sequence[Gop], chosen: dict[str, str]) -> M
         number = record.free_id()
     except ValueError as error:
         raise Unusable(f"its parameter sets cannot be joined with others ({error})") from error
-    for gop in gops:
-        if not any(h264_type(unit) == H264_IDR for unit in from_lengths(gop.head, record.length_size) if unit):
-            raise Unusable("not every group of pictures begins afresh (with an IDR frame)")
+    if not all(H264_IDR in gop.kinds for gop in gops):
+        raise Unusable("not every group of pictures begins afresh (with an IDR frame)")
     options = _OPTIONS["libx264"] | chosen | {"bf": "0", "x264-params": f"sps-id={number}:scenecut=0", "g": "1000000"}
     match = _checked(source, Match(encoder="libx264", options=options, global_header=True))
     sets = from_annex_b(make_encoder(source, match).extradata or b"")
@@ -159,15 +171,13 @@ def _h264(source: VideoSource, gops: Sequence[Gop], chosen: dict[str, str]) -> M
 
 def _hevc(source: VideoSource, gops: Sequence[Gop], chosen: dict[str, str]) -> Match:
     """x265 cannot rename its parameter sets: only where each of the input's groups brings its own do both fit."""
-    extradata = source.video.codec_context.extradata or b""
-    if len(extradata) < 23 or extradata[0] != 1:
+    size = length_size(source.video.codec_context.extradata or b"", "hevc")
+    if size is None:
         raise Unusable("its parameter sets are not where mp4 and Matroska have them")
-    size = (extradata[21] & 3) + 1
     for gop in gops:
-        kinds = {hevc_type(unit) for unit in from_lengths(gop.head, size) if unit}
-        if not kinds & set(HEVC_IRAP):
+        if not gop.kinds & set(HEVC_IRAP):
             raise Unusable("not every group of pictures begins afresh")
-        if not set(HEVC_SETS) <= kinds:
+        if not gop.kinds >= set(HEVC_SETS):
             raise Unusable("its groups of pictures do not bring their parameter sets (x265's repeat-headers)")
     parameters = "log-level=error:repeat-headers=1:bframes=0:scenecut=0:keyint=-1:open-gop=0"
     options = _OPTIONS["libx265"] | chosen | {"x265-params": parameters}

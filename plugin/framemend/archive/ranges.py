@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 
 from framemend_filters.errors import SettingError
 
@@ -36,7 +37,18 @@ class FrameRanges:
     def __bool__(self) -> bool:
         return bool(self.frames or self.times)
 
-    def covers(self, index: int, seconds: Fraction | None) -> bool:
+    def in_ticks(self, time_base: Fraction) -> FrameRanges:
+        """The same for a clip that counts in ticks of `time_base` seconds: `covers` then takes ticks, whole numbers."""
+        ticks = [
+            Span(
+                None if span.start is None else ceil(span.start / time_base),
+                None if span.end is None else floor(span.end / time_base),
+            )
+            for span in self.times
+        ]
+        return FrameRanges(self.frames, tuple(ticks))
+
+    def covers(self, index: int, seconds: Fraction | int | None) -> bool:
         """Whether frame `index`, shown `seconds` after the first, is to be repaired.
 
         Raises SettingError where a range speaks of time and the frame has none.

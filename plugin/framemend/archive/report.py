@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,22 +106,28 @@ def load_report(path: Path) -> Report:
 
 
 def make_report(
-    args: argparse.Namespace, repairer: Repairer, store: SegmentStore, output: Path, shown_as: Path
+    args: argparse.Namespace,
+    repairer: Repairer,
+    store: SegmentStore,
+    output: Path,
+    shown_as: Path,
+    is_copied: Callable[[int], bool],
 ) -> Report:
     """The report of a run that wrote `output` from `args.input`; reads both once more and compares them frame by frame
     with what was handed to the encoder.
 
-    store: the segments of the run, all of them; shown_as: the output's name. Raises OutputError where the output does not
+    store: the segments of the run; shown_as: the output's name; is_copied: whether there need be none for a frame, by
+    number. Raises OutputError where the output does not
     hold what was written.
     """
     from .. import __version__
     from ..frames import same_samples
-    from .work import hash_model
+    from .job import hash_model
 
     records: list[FrameRecord] = []
     errors: list[EncoderError] = []
     formats, exact = ("", ""), True
-    for given, handed, made, record in _compared(args.input, store, output):
+    for given, handed, made, record in _compared(args.input, store, output, is_copied):
         formats = given.format.name, made.format.name
         whole = encoder_error(handed, made, [], 0)
         exact = exact and not whole.largest and same_samples(*formats)
@@ -162,8 +168,10 @@ def stream_hashes(path: Path) -> list[StreamHash]:
     import av
     from av.error import FFmpegError
 
+    from ..sources import location
+
     try:
-        with av.open(str(path)) as container:
+        with av.open(location(path)) as container:
             digests = {s.index: hashlib.sha256() for s in container.streams}
             counts = dict.fromkeys(digests, 0)
             try:
@@ -214,7 +222,7 @@ def margin_for(given: str, made: str) -> int:
 
 
 def _compared(
-    source: Path, store: SegmentStore, output: Path
+    source: Path, store: SegmentStore, output: Path, is_copied: Callable[[int], bool]
 ) -> Iterator[tuple[VideoFrame, VideoFrame, VideoFrame, FrameRecord | None]]:
     """Frame by frame: as given, as handed to the encoder, as the output decodes; and the record."""
     from ..frames import build_frame, views
@@ -222,7 +230,7 @@ def _compared(
 
     with VideoSource(source, fields=True) as before, VideoSource(output, fields=True) as after:
         made = after.frames()
-        for given, planes, record in _repaired(before, store):
+        for given, planes, record in _repaired(before, store, is_copied):
             decoded = next(made, None)
             before.passing.clear()
             after.passing.clear()
@@ -235,7 +243,7 @@ def _compared(
 
 
 def _repaired(
-    source: Any, store: SegmentStore
+    source: Any, store: SegmentStore, is_copied: Callable[[int], bool]
 ) -> Iterator[tuple[VideoFrame, list[NDArray] | None, FrameRecord | None]]:
     """The frames of a source with their repaired samples out of the segments."""
     from ..frames import views
@@ -244,6 +252,9 @@ def _repaired(
     segment, place = None, 0
     try:
         for index, frame in enumerate(source.frames()):
+            if is_copied(index):
+                yield frame, None, None
+                continue
             while segment is None or place >= segment.count:
                 if segment is not None:
                     segment.close()

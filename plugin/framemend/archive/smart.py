@@ -2,177 +2,126 @@
 
 from __future__ import annotations
 
-import argparse
-import bisect
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from framemend_filters.errors import InputError, OutputError
 
-from ..frames import build_frame, views
+from ..dynamic_hdr import DynamicHdr, laid_in
+from ..frames import build_frame
 from ..remux import VideoTarget
-from ..sequences import is_sequence
-from .gops import Gop, Unusable, read_gops, usable_kind
-from .matching import Match, find_match, make_encoder
-from .ranges import ranges_from
+from ..sources import location
+from .feed import PassedOver
+from .matching import make_encoder
 
 if TYPE_CHECKING:
     from av import Packet, VideoCodecContext, VideoFrame
     from av.video.stream import VideoStream
 
-    from framemend_filters.engine import Repairer
-
-    from ..masks import MaskSource
     from ..planes import PlaneFormat
+    from ..progress import Progress
     from ..sources import VideoSource
     from .chunks import RepairedFrame
-    from .work import Note
-
-
-@dataclass(frozen=True)
-class SmartPlan:
-    """What is copied and what is not.
-
-    gops: all groups; encoded, decoded: numbers of those that are encoded again, and of those that are decoded, which are
-    more: repaired frames look at their neighbours. match: how to encode.
-    """
-
-    gops: Sequence[Gop]
-    encoded: frozenset[int]
-    decoded: frozenset[int]
-    match: Match
-
-    @property
-    def num_frames(self) -> int:
-        return self.gops[-1].frames.stop
-
-    def number(self, frame: int) -> int:
-        """Number of the group that a frame is in."""
-        return bisect.bisect_right(self.gops, frame, key=lambda gop: gop.start) - 1
-
-
-def plan_smart(
-    args: argparse.Namespace, source: VideoSource, masks: MaskSource | None, repairer: Repairer, note: Note
-) -> SmartPlan | None:
-    """The plan for --smart; None, and one line that says why, where all of the video has to be encoded.
-
-    masks: of their own, they are read to the end here.
-    """
-    try:
-        asked = [name for name in ("codec", "profile", "pix_fmt", "encoder_opt") if getattr(args, name)]
-        if asked:
-            raise Unusable(f"--{asked[0].replace('_', '-')} asks for an encoding of its own")
-        if is_sequence(args.input):
-            raise Unusable("pictures have no groups")
-        if source.first.interlaced_frame:
-            raise Unusable("it is interlaced")
-        usable_kind(source, args.output)
-        gops = read_gops(source)
-        wanted = _wanted_frames(args, source, gops, masks, repairer)
-        match = find_match(source, gops, args.crf, args.preset)
-    except Unusable as reason:
-        note(f"--smart: nothing is copied, since {reason}; the whole video is encoded")
-        return None
-    plan = SmartPlan(gops, frozenset(), frozenset(), match)
-    num_frames = plan.num_frames
-    encoded = {plan.number(frame) for frame in wanted}
-    seen = {chunk for chunk in (frame // repairer.chunk_frames for frame in wanted)}
-    decoded = {plan.number(frame) for chunk in seen for frame in repairer.span(chunk, num_frames)} | encoded
-    copied = sum(len(gop.pts) for number, gop in enumerate(gops) if number not in encoded)
-    note(f"--smart: {copied} of {num_frames} frames are copied as they are")
-    return SmartPlan(gops, frozenset(encoded), frozenset(decoded), match)
-
-
-def _wanted_frames(
-    args: argparse.Namespace, source: VideoSource, gops: Sequence[Gop], masks: MaskSource | None, repairer: Repairer
-) -> list[int]:
-    """Numbers of the frames that may change."""
-    ranges, start = ranges_from(args), source.first.pts or 0
-    wanted = []
-    for index, pts in enumerate(sorted(time for gop in gops for time in gop.pts)):
-        seconds = (pts - start) * source.time_base
-        open_ = masks is not None and (masks.looks_at_pictures or masks.from_alpha)  # only the frame itself can tell
-        mask = masks.mask_for(index, seconds) if masks is not None and not open_ else None
-        if (open_ or mask is not None or repairer.looks_everywhere) and ranges.covers(index, seconds):
-            wanted.append(index)
-    return wanted
-
-
-class PassedOver:
-    """Stands in the feed for a frame that nobody needs to see."""
-
-    def __init__(self, pts: int) -> None:
-        self.pts = pts
+    from .gops import Gop
+    from .plans import SmartPlan
+    from .work import Work
 
 
 class SmartSource:
-    """Reads the file like a VideoSource, decodes only the groups that are needed, and hands on all packets."""
+    """Reads the file like a VideoSource, decodes only the groups that are needed, and hands on all packets.
+
+    pass_on: set it before `frames` is read; called with each packet, in the order of the file, and the number of its
+    group, None where it is not of the video.
+    """
+
+    pass_on: Callable[[Packet, int | None], None]
 
     def __init__(self, source: VideoSource, plan: SmartPlan) -> None:
         self._source, self.plan = source, plan
-        self.first = source.first
-        self.time_base: Fraction = source.time_base
-        self.passing: deque[tuple[Packet, int | None]] = deque()
-        """Packets in the order of the file; those of the video with the number of their group."""
+        self.start_pts, self.time_base = source.start_pts, source.time_base
 
     def plane_format(self, frame: VideoFrame) -> PlaneFormat:
         """How the samples of a frame are to be read."""
         return self._source.plane_format(frame)
 
-    def frames(self) -> Iterator[VideoFrame]:
+    def frames(self) -> Iterator[VideoFrame | PassedOver]:
         """Every frame in order: decoded, or PassedOver. Raises InputError where a group does not decode to its frames."""
         import av
 
-        with av.open(str(self._source.path)) as container:
+        pass_on, decoded = self.pass_on, self.plan.decoded
+        with av.open(location(self._source.path)) as container:
             video = cast("VideoStream", container.streams[self._source.video.index])
             video.thread_type = "AUTO"
-            number, given = -1, 0
+            marks = DynamicHdr(video)
+            index, number, given = video.index, -1, 0
             for packet in container.demux():
                 if not packet.size:
                     continue
-                if packet.stream_index != video.index:
-                    self.passing.append((packet, None))
+                if packet.stream_index != index:
+                    pass_on(packet, None)
                     continue
                 if packet.is_keyframe:
                     yield from self._ended(video, number, given)
                     number, given = number + 1, 0
-                self.passing.append((packet, number))
-                if number in self.plan.decoded:
-                    for frame in packet.decode():
-                        given += 1
-                        yield self._prepared(cast("VideoFrame", frame), number)
+                if number not in decoded:
+                    pass_on(packet, number)
+                    continue
+                marks.mark(packet)
+                frames = self._decoded(video, packet, number)
+                pass_on(packet, number)  # only now: the muxer takes what is in it
+                for frame in frames:
+                    given += 1
+                    yield self._prepared(frame, number)
             yield from self._ended(video, number, given)
 
-    def _ended(self, video: VideoStream, number: int, given: int) -> Iterator[VideoFrame]:
+    def _ended(self, video: VideoStream, number: int, given: int) -> Iterator[VideoFrame | PassedOver]:
         if number < 0:
             return
         gop = self.plan.gops[number]
         if number not in self.plan.decoded:
-            yield from (cast("VideoFrame", PassedOver(pts)) for pts in sorted(gop.pts))
+            yield PassedOver(sorted(gop.pts))
             return
-        for frame in video.codec_context.decode(None):
+        for frame in self._decoded(video, None, number):
             given += 1
             yield self._prepared(frame, number)
         video.codec_context.flush_buffers()
         if given != len(gop.pts):
-            raise InputError(
-                f"{self._source.path} gives {given} frames where {len(gop.pts)} were expected (from frame {gop.start} on); "
-                "run without --smart"
-            )
+            raise self._refused(f"gives {given} frames where {len(gop.pts)} were expected", number)
+
+    def _decoded(self, video: VideoStream, packet: Packet | None, number: int) -> list[VideoFrame]:
+        from av.error import FFmpegError
+
+        try:
+            return video.codec_context.decode(packet)
+        except FFmpegError as error:
+            raise self._refused(f"holds a frame that cannot be decoded ({error.strerror})", number) from error
+
+    def _refused(self, what: str, number: int) -> InputError:
+        start = self.plan.gops[number].start
+        return InputError(f"{self._source.path} {what} (from frame {start} on); run without --smart")
 
     def _prepared(self, frame: VideoFrame, number: int) -> VideoFrame:
         from ..frames import tabled
 
         if frame.interlaced_frame or frame.is_corrupt:
             what = "interlaced" if frame.interlaced_frame else "damaged"
-            raise InputError(
-                f"{self._source.path} holds {what} frames (from frame {self.plan.gops[number].start} on); "
-                "run without --smart"
-            )
+            raise self._refused(f"holds {what} frames", number)
         return tabled(frame)
+
+
+def write_smart(work: Work, source: SmartSource, target: SmartTarget, progress: Progress) -> None:
+    """All packets and, between them, the groups that are encoded again. work: reads `source`."""
+
+    def pass_on(packet: Packet, number: int | None) -> None:
+        target.pass_on(packet, number)
+        if number is not None:
+            progress.update(target.sent)
+
+    source.pass_on = pass_on
+    for done in work.frames():
+        target.put(done)
+        progress.update(target.sent)
 
 
 class SmartTarget(VideoTarget):
@@ -181,7 +130,9 @@ class SmartTarget(VideoTarget):
     def __init__(self, *arguments: Any, plan: SmartPlan, **options: Any) -> None:
         """As VideoTarget."""
         self._plan = plan
-        self._waiting: dict[int, list[Packet]] = {}
+        self._line: deque[tuple[int, list[Packet]]] = deque()
+        """Groups from the first on that is being encoded, each with its number and the packets to be copied."""
+        self._group, self._place = -1, 0
         self._encoder: VideoCodecContext | None = None
         self._made: list[Packet] = []
         super().__init__(*arguments, **options)
@@ -190,29 +141,63 @@ class SmartTarget(VideoTarget):
         """Take a packet of the input as it comes: number, of its group; None: it is not of the video."""
         if number is None:
             self.copy(packet)
-        elif number not in self._plan.encoded:
-            self._waiting.setdefault(number, []).append(packet)
+            return
+        if number != self._group:
+            self._group, self._place = number, 0
+            if self._line or number in self._plan.encoded:
+                self._line.append((number, []))
+        if number in self._plan.encoded:
+            return
+        times = self._plan.gops[number].dts
+        if self._place == len(times):
+            raise self._changed()
+        packet.stream, packet.dts = self._video, times[self._place]
+        self._place += 1
+        if self._line:
+            self._line[-1][1].append(packet)
+        else:
+            self._copy_picture(packet)
 
     def put(self, done: RepairedFrame) -> None:
-        """Take the next frame; the packets of its group must have been passed on."""
+        """Take the next of the frames of groups that are encoded again; others are ignored."""
         number = self._plan.number(done.index)
+        if number not in self._plan.encoded:
+            return
         gop = self._plan.gops[number]
-        last = done.index == gop.frames.stop - 1
-        self._sent += 1
-        if number in self._plan.encoded:
-            self._encode_frame(done, gop)
-            if last:
-                self._finish_group(gop)
-        elif last:
-            for packet, dts in zip(self._waiting.pop(number), gop.dts, strict=True):
-                packet.stream, packet.dts = self._video, dts
-                self._mux(packet)
+        self._encode_frame(done, gop)
+        if done.index < gop.frames.stop - 1:
+            return
+        assert self._line[0][0] == number
+        self._finish_group(gop)
+        self._line.popleft()
+        while self._line and self._line[0][0] not in self._plan.encoded:
+            for packet in self._line.popleft()[1]:
+                self._copy_picture(packet)
+
+    def finish(self) -> None:
+        """As VideoTarget. Raises OutputError also where the file was not what it was when it was read first."""
+        if self.sent != self._plan.num_frames:
+            raise self._changed()
+        super().finish()
+
+    def _changed(self) -> OutputError:
+        return OutputError(f"{self._source.path} has changed meanwhile; run again")
+
+    def _copy_picture(self, packet: Packet) -> None:
+        self._mux(packet)
+        self.sent += 1
 
     def _add_video(self, recipe: Any) -> VideoStream:
         source = self._source
         video = cast("VideoStream", self._output.add_stream_from_template(source.video, opaque=True))
+        context: Any = video.codec_context
+        context.codec_tag = source.video.codec_context.codec_tag
+        if source.rate is not None:
+            context.framerate = source.rate  # without it mov has no timecode
+        if source.sample_aspect_ratio is not None:
+            context.sample_aspect_ratio = source.sample_aspect_ratio
         if self._plan.match.extradata is not None:
-            video.codec_context.extradata = self._plan.match.extradata
+            context.extradata = self._plan.match.extradata
         video.disposition = source.video.disposition
         video.metadata.update(source.video.metadata)
         return video
@@ -225,10 +210,7 @@ class SmartTarget(VideoTarget):
 
         if self._encoder is None:
             self._encoder = make_encoder(self._source, self._plan.match)
-        frame = done.frame
-        pixels = build_frame(
-            frame, views(frame) if done.planes is None else done.planes, self._source.first.format.name
-        )
+        pixels = build_frame(done.frame, done.samples, self._source.first.format.name)
         pixels.pts, pixels.time_base = done.index - gop.start, self._encoder.time_base
         try:
             self._made += self._encoder.encode(pixels)
@@ -248,10 +230,11 @@ class SmartTarget(VideoTarget):
         self._encoder, self._made = None, []
         if len(packets) != len(gop.pts):
             raise OutputError(f"the encoder gave {len(packets)} packets for {len(gop.pts)} frames; run without --smart")
+        durations = dict(zip(gop.pts, gop.durations, strict=True))
         for pts, dts, made in zip(sorted(gop.pts), gop.dts, packets, strict=True):
-            packet = av.Packet(self._plan.match.packed(bytes(made)))
+            packet = av.Packet(self._plan.match.packed(bytes(laid_in(made))))
             packet.stream = self._video
             packet.time_base = self._source.time_base
-            packet.pts, packet.dts, packet.duration = pts, dts, gop.durations[pts]
+            packet.pts, packet.dts, packet.duration = pts, dts, durations[pts]
             packet.is_keyframe = made.is_keyframe
-            self._mux(packet)
+            self._copy_picture(packet)

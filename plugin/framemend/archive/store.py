@@ -120,9 +120,13 @@ def drop_store(output: Path) -> None:
 
 
 class SegmentWriter:
-    """Writes one segment frame by frame; the file is there when the block ends well, and not otherwise."""
+    """Writes one segment frame by frame; the file is there when the block ends well, and not otherwise.
+
+    needed: False: the file is not wanted after all, since what is in it costs nothing to make again.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.needed = True
         self._path = path
         self._temporary = path.with_suffix(f".{os.getpid()}.part")
         self._records: list[dict[str, Any] | None] = []
@@ -158,7 +162,7 @@ class SegmentWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
+            if kind is None and self.needed:
                 self._finish()
         except OSError as failure:
             raise _cannot_keep(self._path.parent, failure) from failure

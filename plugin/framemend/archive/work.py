@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from framemend_filters.errors import OutputError, SettingError
 
 from .chunks import ChunkRepairer, RepairedFrame
-from .feed import Feed, FrameSource
+from .feed import Feed
+from .job import count_threads, describe_job, use_threads
 from .ranges import ranges_from
 from .store import SegmentStore, drop_store, store_folder
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..masks import MaskSource
     from ..sources import VideoSource
     from .crew import Crew
+    from .smart import SmartSource
 
 Note = Callable[[str], None]
 
@@ -30,13 +32,6 @@ SEGMENT_FRAMES = 60
 """Frames of a segment, about: what a crash costs at most."""
 KEEP_FROM = 240
 """Clips with more frames than this are kept segment by segment without being told to."""
-
-_BESIDE_THE_POINT = frozenset(
-    ["inputs", "input", "output", "overwrite", "codec", "profile", "crf", "preset", "pix_fmt", "encoder_opt"]
-    + ["quiet", "debug", "resume", "restart", "keep"]
-    + ["workers", "distributed", "threads", "report", "json", "smart", "to"]
-)
-"""Options that do not change what is written for a frame; a run may be resumed with others."""
 
 
 def add_work_options(parser: argparse.ArgumentParser) -> None:
@@ -89,18 +84,18 @@ class Work:
         note: Note,
         *,
         recorded: bool = False,
-        frames: FrameSource | None = None,
+        smart: SmartSource | None = None,
     ) -> None:
-        """args: of `framemend repair`; recorded: whether records are wanted whatever the options say; frames: where frames
-        come from, None: from `source`.
+        """args: of `framemend repair`; recorded: whether records are wanted whatever the options say; smart: where frames
+        come from, and which are of interest; None: all, from `source`.
 
         Raises SettingError where options contradict each other or segments of another run are in the way.
         """
         self.generated = 0.0
         """Sum over frames of the share that was generated."""
         self.store: SegmentStore | None = None
-        self._args, self._note = args, note
-        self._feed = Feed(frames or source, masks)
+        self._args, self._note, self._reported = args, note, recorded
+        self._feed = Feed(smart or source, masks)
         self._size = segment_frames(args, repairer)
         self._crew: Crew | None = None
         many = args.workers is not None or args.distributed is not None
@@ -116,9 +111,14 @@ class Work:
         self._repairer = ChunkRepairer(self._feed, repairer, ranges_from(args).covers, recorded=self.store is not None)
         self._chunks = self._size // repairer.chunk_frames
         self._radius = repairer.radius
+        self._numbers: Sequence[int] | None = None
+        """Of the segments to make; None: all."""
+        if smart is not None:
+            held = (range(run.start // self._size, (run.stop - 1) // self._size + 1) for run in smart.plan.worked_at)
+            self._numbers = sorted({number for numbers in held for number in numbers})
         if many and self.store is not None:
-            total = None if source.num_frames is None else -(-source.num_frames // self._size)
-            self._crew = _hire(args, self.store, total, note)
+            promised = None if source.num_frames is None else range(-(-source.num_frames // self._size))
+            self._crew = _hire(args, self.store, promised if self._numbers is None else self._numbers, note)
         if self.store is not None:
             for number in self.store.damaged:
                 note(f"segment {number} in {folder} is damaged; it is made again")
@@ -145,11 +145,14 @@ class Work:
             self.store.remove()
 
     def frames(self) -> Iterator[RepairedFrame]:
-        """Every frame of the clip, in order. May be called once."""
-        number = 0
+        """Every frame of the clip, in order; of a smart source only those near groups that are encoded again. May be
+        called once."""
         if self.store is not None:
             self.store.begin()
-        while self._feed.reach(number * self._size):
+        for number in count() if self._numbers is None else self._numbers:
+            self._feed.keep_from(number * self._size - self._radius)
+            if not self._feed.reach(number * self._size):
+                break
             if self._crew is not None:
                 self._crew.wait_for(number)
             if self.store is not None and self.store.has(number):
@@ -159,14 +162,23 @@ class Work:
             for done in frames:
                 self.generated += done.generated
                 yield done
-            number += 1
+        self._feed.read_out()
 
     def report(self, repairer: Repairer, written: Path, path: Path) -> None:
         """Read the written file back and say in `path` what was changed. Raises OutputError."""
         from .report import make_report
 
         assert self.store is not None
-        make_report(self._args, repairer, self.store, written, self._args.output).save(path)
+        made = None if self._numbers is None else frozenset(self._numbers)
+        report = make_report(
+            self._args,
+            repairer,
+            self.store,
+            written,
+            self._args.output,
+            lambda index: made is not None and index // self._size not in made,
+        )
+        report.save(path)
 
     def finish(self) -> None:
         """The output has its name: what was kept goes."""
@@ -178,10 +190,12 @@ class Work:
         if self.store is None:
             yield from self._repairer.repair(chunks)
             return
+        before = self._repairer.worked_on
         with self.store.writer(number) as writer:
             for done in self._repairer.repair(chunks):
                 writer.add(done)
                 yield done
+            writer.needed = self._reported or self._repairer.worked_on > before
 
     def _kept(self, store: SegmentStore, number: int) -> Iterator[RepairedFrame]:
         from ..frames import views
@@ -223,7 +237,6 @@ class SegmentMaker:
 
         self._args = args
         self._repairer = repairer_for(args, settings_from(args), partial(pictures_for, args), lambda _: None)
-        self._chunks = segment_frames(args, self._repairer) // self._repairer.chunk_frames
         self._source: VideoSource | None = None
         self._next = 0
 
@@ -251,14 +264,18 @@ class SegmentMaker:
     def _open(self) -> VideoSource:
         from ..detection import pictures_for
         from ..masks import open_masks
+        from ..options import fitted
         from ..sequences import open_video
 
         self.close()
         source = self._source = open_video(self._args)
         again = partial(pictures_for, self._args)
-        masks = open_masks(self._args, source.first.width, source.first.height, pictures=again)
+        size = source.first.width, source.first.height
+        masks = open_masks(self._args, *size, pictures=again)
+        repairer = fitted(self._repairer, *size, lambda _: None)
+        self._chunks = segment_frames(self._args, repairer) // repairer.chunk_frames
         self._chunk_repairer = ChunkRepairer(
-            Feed(source, masks), self._repairer, ranges_from(self._args).covers, recorded=True
+            Feed(source, masks), repairer, ranges_from(self._args).covers, recorded=True
         )
         return source
 
@@ -270,102 +287,7 @@ def segment_frames(args: argparse.Namespace, repairer: Repairer) -> int:
     return -(-args.segment // repairer.chunk_frames) * repairer.chunk_frames
 
 
-def describe_job(args: argparse.Namespace) -> dict[str, Any]:
-    """All that decides what is written for a frame, in values that JSON keeps: a run may only go on from segments made
-    with the same."""
-    from .. import __version__
-
-    chosen = {key: value for key, value in vars(args).items() if key not in _BESIDE_THE_POINT}
-    return {
-        "framemend": __version__,
-        "input": _input_mark(args.input),
-        "model hash": hash_model(args.model),
-        "mask files": _mask_files(args.mask),
-        "threads": count_threads(args),
-        **{
-            key: value if isinstance(value, bool | int | float | None) else _plain(value)
-            for key, value in chosen.items()
-        },
-    }
-
-
-def count_threads(args: argparse.Namespace) -> int:
-    """Threads of each process that computes. Sums are split by them, so that another number gives samples that differ in
-    their last bits: segments of one run are made with the same. Raises SettingError."""
-    if args.threads is not None:
-        if args.threads < 1:
-            raise SettingError(f"--threads is {args.threads}; it takes at least 1")
-        return args.threads
-    if args.distributed is not None:
-        return 1
-    import torch
-
-    return max(1, torch.get_num_threads() // (args.workers or 1))
-
-
-def use_threads(args: argparse.Namespace) -> None:
-    """Compute with as many threads in this process."""
-    import cv2
-    import torch
-
-    threads = count_threads(args)
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
-
-
-def hash_model(model: str) -> str:
-    """SHA-256 of a model's configuration and weights."""
-    from framemend_filters.weights import model_files
-
-    digest = hashlib.sha256()
-    for path in model_files(model):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def fingerprint(path: Path) -> str:
-    """Tells one file from another without reading all of it: size, and SHA-256 of its beginning, middle and end."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with open(path, "rb") as file:
-        for start in (0, max(0, size // 2), max(0, size - _SAMPLE)):
-            file.seek(start)
-            digest.update(file.read(_SAMPLE))
-    return digest.hexdigest()
-
-
-def _input_mark(path: Path) -> str:
-    """Of a file, or of all pictures of a sequence."""
-    from ..sequences import is_sequence, numbered, numbers_of
-
-    if not is_sequence(path):
-        return fingerprint(path)
-    marks = [fingerprint(numbered(path, number)) for number in numbers_of(path)]
-    return hashlib.sha256("".join(marks).encode()).hexdigest()
-
-
-_SAMPLE = 1 << 20
-
-
-def _mask_files(mask: str | None) -> str | None:
-    """The state of a mask's file, or of the folder it is in."""
-    if mask is None:
-        return None
-    path = Path(mask)
-    if path.is_file():
-        return fingerprint(path)
-    folder = path if path.is_dir() else path.parent
-    if not folder.is_dir():
-        return None  # whoever opens it says so
-    entries = sorted((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in folder.iterdir())
-    return hashlib.sha256(repr(entries).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    return [str(part) for part in value] if isinstance(value, list | tuple) else str(value)
-
-
-def _hire(args: argparse.Namespace, store: SegmentStore, total: int | None, note: Note) -> Crew:
+def _hire(args: argparse.Namespace, store: SegmentStore, segments: Sequence[int] | None, note: Note) -> Crew:
     """The workers that --workers and --distributed ask for. Raises SettingError."""
     if args.workers is not None and args.workers < 1:
         raise SettingError(f"--workers is {args.workers}; it takes at least 1")
@@ -373,7 +295,7 @@ def _hire(args: argparse.Namespace, store: SegmentStore, total: int | None, note
     if args.distributed is not None:
         from .cluster import RayCrew
 
-        return RayCrew(args, store, total, note)
+        return RayCrew(args, store, segments, note)
     from .workers import LocalCrew
 
-    return LocalCrew(args, store, total, note)
+    return LocalCrew(args, store, segments, note)

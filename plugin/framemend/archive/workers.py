@@ -6,14 +6,15 @@ import argparse
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from framemend_filters.errors import FramemendError, OutputError
 
 from .crew import Crew, Event
-from .work import SegmentMaker, count_threads, use_threads
+from .job import count_threads, use_threads
+from .work import SegmentMaker
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -28,10 +29,10 @@ class LocalCrew(Crew):
     """`args.workers` processes, each with a decoder and a model of its own."""
 
     def __init__(
-        self, args: argparse.Namespace, store: SegmentStore, total: int | None, note: Callable[[str], None]
+        self, args: argparse.Namespace, store: SegmentStore, segments: Sequence[int] | None, note: Callable[[str], None]
     ) -> None:
         """args: of `framemend repair`."""
-        super().__init__(store, args.workers, total, note)
+        super().__init__(store, args.workers, segments, note)
         self._args = argparse.Namespace(**vars(args) | {"threads": count_threads(args)})
         self._spawn = multiprocessing.get_context("spawn")  # torch and the codecs do not survive a fork
         self._makers: dict[int, tuple[SpawnProcess, Connection]] = {}

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`framemend compare`: 0 when the page is there. Raises FramemendError otherwise."""
-    from framemend.remux import finished_file
+    from framemend.finished import finished_file
 
     from .page import build_page
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.flow import dis_flow, flow_picture, halvings, sample_positions, warp
-from framemend_filters.metrics import psnr, ssim
+from framemend_filters.engine.flow import halvings
+from framemend_filters.metrics import flicker_between, motion_between, psnr, ssim
 
 WORST = 10
 """Frames that are kept exactly."""
@@ -18,32 +18,6 @@ SSIM_EDGE = 11
 """Smallest edge that SSIM can be measured on."""
 
 Frame = NDArray[np.uint8]
-
-
-class Flicker:
-    """How much a clip changes from frame to frame beyond its motion.
-
-    Mean absolute difference of luma, in codes of 255, between a frame and the frame before moved onto it along DIS
-    flow. Noise, pumping and what pops in and out raise it; a steady clip has a low figure however fast it moves. Large
-    frames are measured at the size that their flow is found at.
-    """
-
-    def __init__(self) -> None:
-        self._before: tuple[NDArray[np.uint8], NDArray[np.float32]] | None = None
-
-    def add(self, frame: Frame) -> float | None:
-        """Take the next frame, H W 3 RGB; None for the first."""
-        height, width = frame.shape[:2]
-        if scale := halvings(height, width):
-            size = width >> scale, height >> scale
-            frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-        scaled = frame.astype(np.float32) / np.float32(255)
-        picture, luma = flow_picture(scaled), np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY), np.float32)
-        before, self._before = self._before, (picture, luma)
-        if before is None:
-            return None
-        moved = warp(before[1], sample_positions(dis_flow(picture, before[0])))
-        return float(np.mean(np.abs(moved - luma)) * 255)
 
 
 @dataclass(order=True)
@@ -59,7 +33,8 @@ class Kept:
 @dataclass
 class Figures:
     """One number a frame for each plot; None where there is none. With a reference, psnr and ssim are those of A and B
-    against it (`_a`, `_b`); without one they compare A with B and stand in `_b`."""
+    against it (`_a`, `_b`); without one they compare A with B and stand in `_b`. flicker: to the frame before, along the
+    motion of the reference, or of B without one: the same for both."""
 
     psnr_a: list[float | None] = field(default_factory=list)
     psnr_b: list[float | None] = field(default_factory=list)
@@ -74,7 +49,7 @@ class Measure:
 
     def __init__(self) -> None:
         self.figures = Figures()
-        self._flickers = (Flicker(), Flicker())
+        self._before: list[Frame] = []
         self._heap: list[Kept] = []
 
     def add(self, a: Frame, b: Frame, reference: Frame | None) -> None:
@@ -85,8 +60,7 @@ class Measure:
         figures.ssim_a.append(None if reference is None else _ssim(a, against))
         figures.psnr_b.append(psnr(b, against))
         figures.ssim_b.append(_ssim(b, against))
-        figures.flicker_a.append(self._flickers[0].add(a))
-        figures.flicker_b.append(self._flickers[1].add(b))
+        self._add_flicker([_at_flow_size(frame) for frame in (a, b, b if reference is None else reference)])
         value = figures.psnr_b[-1]
         assert value is not None
         key = (-value, -index)  # of two equal ones the earlier is kept
@@ -95,10 +69,28 @@ class Measure:
         elif key > self._heap[0].sort_key:
             heapq.heapreplace(self._heap, Kept(key, index, _png(a), _png(b)))
 
+    def _add_flicker(self, frames: list[Frame]) -> None:
+        """frames: both versions, and what moves as they should."""
+        before, self._before = self._before, frames
+        found: list[float | None] = [None, None]
+        if before:
+            motion = motion_between(before[2], frames[2])
+            found = [flicker_between(old, new, *motion) for old, new in zip(before[:2], frames[:2], strict=True)]
+        self.figures.flicker_a.append(found[0])
+        self.figures.flicker_b.append(found[1])
+
     @property
     def worst(self) -> list[Kept]:
         """The frames with the lowest PSNR of B, worst first."""
         return sorted(self._heap, reverse=True)
+
+
+def _at_flow_size(frame: Frame) -> Frame:
+    """The frame as large as its flow is found at: large ones smaller."""
+    height, width = frame.shape[:2]
+    scale = halvings(height, width)
+    size = width >> scale, height >> scale
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8) if scale else frame
 
 
 def _ssim(one: Frame, other: Frame) -> float | None:

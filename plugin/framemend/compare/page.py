@@ -38,6 +38,8 @@ BT601 = 6
 libyuv's factors end at 2, BT.709 asks for 2.11."""
 KEY_FRAMES = 12
 """A key frame so often: stepping backwards stays quick."""
+SCRIPTS = tuple(f"{name}.js" for name in ("state", "video", "drawing", "view", "plots", "status", "keys", "main"))
+"""Joined into one: a page opened from disk may not load any."""
 
 Frame = NDArray[np.uint8]
 
@@ -113,13 +115,11 @@ def build_page(
 
 def _write(path: Path, data: dict[str, Any], video: Path) -> None:
     """Put the parts into the template. The data goes in as JSON, in which no name can end the script."""
-    parts = {
-        name: files(__package__).joinpath(name).read_text("utf-8") for name in ("page.html", "page.css", "page.js")
-    }
+    folder = files(__package__).joinpath("page")
+    style, page, *scripts = (folder.joinpath(name).read_text("utf-8") for name in ("page.css", "page.html", *SCRIPTS))
     safe = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
     video_url = "data:video/mp4;base64," + base64.b64encode(video.read_bytes()).decode()
-    fillings = {"STYLE": parts["page.css"], "SCRIPT": parts["page.js"], "DATA": safe, "VIDEO": video_url}
-    page = parts["page.html"]
+    fillings = {"STYLE": style, "SCRIPT": "".join(scripts), "DATA": safe, "VIDEO": video_url}
     with path.open("w", encoding="utf-8") as out:
         while True:
             before, mark, rest = page.partition("{{")

@@ -113,7 +113,7 @@ def _pictures(source: VideoSource, waiting: deque[VideoFrame]) -> Iterator[NDArr
 
 
 def _seconds(frame: VideoFrame, source: VideoSource) -> float | None:
-    return None if frame.pts is None else float((frame.pts - (source.first.pts or 0)) * source.time_base)
+    return None if frame.pts is None else float((frame.pts - source.start_pts) * source.time_base)
 
 
 class _MaskVideo:
@@ -126,7 +126,7 @@ class _MaskVideo:
     def __enter__(self) -> Self:
         import av
 
-        from ..remux import finished_file
+        from ..finished import finished_file
 
         temporary = self._stack.enter_context(finished_file(self._path))
         self._output: Any = self._stack.enter_context(av.open(str(temporary), "w"))
@@ -154,7 +154,7 @@ class _MaskVideo:
 
 
 def _write(path: Path, text: str) -> None:
-    from ..remux import finished_file
+    from ..finished import finished_file
 
     try:
         with finished_file(path) as temporary:

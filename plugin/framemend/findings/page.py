@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from html import escape
 
 from framemend.findings.report import Report, Run
@@ -58,6 +59,8 @@ def html(report: Report) -> str:
 def _section(report: Report, kind: str, runs: list[Run]) -> str:
     frames = sum(run.frames for run in runs)
     area = sum(run.area * run.frames for run in runs) / frames
+    lost = sum((run.lost for run in runs), Counter())
+    how = " " + ", ".join(f"{count} {how}" for how, count in sorted(lost.items())) + "." if lost else ""
     total = max(1, report.frames)
     bars = "".join(
         f"<rect x='{run.first}' width='{max(run.last - run.first + 1, total / 400):.3f}' y='0' height='1'>"
@@ -72,7 +75,7 @@ def _section(report: Report, kind: str, runs: list[Run]) -> str:
         if run.picture
     )
     return (
-        f"<h2>{NAMES[kind]}</h2><p>In {frames} of {report.frames} frames, {100 * area:.2f} % of the picture there.</p>"
+        f"<h2>{NAMES[kind]}</h2><p>In {frames} of {report.frames} frames, {100 * area:.2f} % of the picture there.{how}</p>"
         f"<svg viewBox='0 0 {total} 1' preserveAspectRatio='none' role=img aria-label='where in the clip'>{bars}</svg>"
         f"<div class=pictures>{pictures}</div>"
     )

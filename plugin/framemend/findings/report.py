@@ -33,7 +33,7 @@ STEADY_SHARE = 0.9
 @dataclass
 class Run:
     """Damage of one kind in frames first..last. start, end: seconds; frames: those with damage; area: mean share of the
-    picture that it covers in these; worst: the frame with most of it."""
+    picture that it covers in these; worst: the frame with most of it; lost: of lost frames, how many are blank or repeated."""
 
     kind: str
     first: int
@@ -44,6 +44,7 @@ class Run:
     area: float = 0.0
     worst: int = 0
     worst_area: float = 0.0
+    lost: Counter[str] = field(default_factory=Counter)
     picture: bytes = field(default=b"", repr=False)
 
 
@@ -72,10 +73,12 @@ class Report:
 
     def summary(self) -> str:
         """One line for a person."""
-        per_kind = Counter[str]()
+        per_kind, lost = Counter[str](), Counter[str]()
         for run in self.runs:
             per_kind[run.kind] += run.frames
-        parts = [f"{kind} in {count} of {self.frames} frames" for kind, count in per_kind.items()]
+            lost += run.lost
+        parts = [f"{kind} in {count} of {self.frames} frames" for kind, count in per_kind.items() if kind != "frames"]
+        parts += [f"{count} {how} frame{'s' if count > 1 else ''}" for how, count in sorted(lost.items())]
         if self.gaps:
             parts.append(f"{sum(gap.frames for gap in self.gaps)} frames missing")
         if self.flickers:
@@ -95,6 +98,9 @@ class Report:
         for run in self.runs:
             entry = asdict(run)
             del entry["picture"]
+            entry["lost"] = dict(run.lost)
+            if not run.lost:
+                del entry["lost"]
             runs.append({k: round(v, 6) if isinstance(v, float) else v for k, v in entry.items()})
         table: dict[str, Any] = {
             "format": "framemend damage report 1",
@@ -136,6 +142,8 @@ class Collector:
             run.last, run.end = number, seconds
             run.area += area
             run.frames += 1
+            if found.lost and kind == "frames":
+                run.lost[found.lost] += 1
             if area > run.worst_area:
                 run.worst, run.worst_area, run.picture = number, area, _picture(picture, mask)
 

@@ -27,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder", type=Path, default=FOLDER, metavar="DIR", help=f"where to install (default: {FOLDER})"
     )
+    parser.add_argument(
+        "--shotcut", type=Path, metavar="DIR",
+        help="Shotcut's folder qml, to have framemend in its list of filters, such as /usr/share/shotcut/qml",
+    )  # fmt: skip
     parser.add_argument("--model", default="fast", metavar="NAME", help="weights to repair with (default: fast)")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -41,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     folder = model_folder(args.model)
     model = args.model if args.model in shipped_models() else str(folder.resolve())
     target = args.folder.expanduser() / "framemend.so"
+    if args.shotcut is not None:
+        add_to_shotcut(args.shotcut.expanduser())
     build(target, model=model, device=args.device)
     print(f"installed {target}; try: melt VIDEO -filter frei0r.framemend, or ffmpeg -i VIDEO -vf frei0r=framemend OUT")
     return 0
@@ -48,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def build(target: Path, *, model: str, device: str) -> None:
     """Compile the filter into `target`. Raises SettingError where there is no compiler, OutputError where it fails."""
-    from framemend.remux import finished_file
+    from framemend.finished import finished_file
 
     compiler = shlex.split(os.environ.get("CC", "")) or [c for c in ("cc", "gcc", "clang") if shutil.which(c)][:1]
     if not compiler:
@@ -69,6 +75,24 @@ def build(target: Path, *, model: str, device: str) -> None:
             raise SettingError(f"the compiler {compiler[0]} cannot be run: {error.strerror}") from error
         except subprocess.CalledProcessError as error:
             raise OutputError(f"the filter cannot be compiled: {error.stderr.strip().splitlines()[-1:]}") from error
+
+
+def add_to_shotcut(folder: Path) -> None:
+    """Put the description of the filter, and its controls, where Shotcut looks for those of its own.
+
+    Raises SettingError where `folder` is not Shotcut's, OutputError where nothing can be written there.
+    """
+    if not (folder / "filters").is_dir():
+        raise SettingError(
+            f"{folder} is not Shotcut's folder qml: it has no folder filters; try /usr/share/shotcut/qml"
+        )
+    target = folder / "filters" / "framemend"
+    try:
+        target.mkdir(exist_ok=True)
+        for name in ("meta.qml", "ui.qml"):
+            (target / name).write_bytes((files(__package__) / "shotcut" / name).read_bytes())
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror}; run it with sudo") from error
 
 
 def _c_string(text: str) -> str:

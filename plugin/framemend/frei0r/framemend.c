@@ -19,12 +19,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MAGIC 0x314D5246u     /* "FRM1" */
+#ifndef FIRST_ANSWER_MS
 #define FIRST_ANSWER_MS 180000 /* loading the model may take its time */
+#endif
+#ifndef ANSWER_MS
 #define ANSWER_MS 60000
+#endif
 #define JUMP_STEPS 8 /* a step of so many frames, or backwards, is a seek: frames before it do not count */
 
 typedef struct {
@@ -151,16 +156,20 @@ static int start_worker(struct instance *self) {
     close(ends[0]);
     return -1;
   }
+  struct timeval patience = {FIRST_ANSWER_MS / 1000, FIRST_ANSWER_MS % 1000 * 1000}; /* it may not even read */
+  setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   self->socket = ends[0];
   return 0;
 }
 
+/* 0: all gone; 1: the other end is gone; 2: it does not take it in time. */
 static int send_all(int socket, const void *data, size_t size) {
   const char *next = data;
   while (size > 0) {
     ssize_t sent = send(socket, next, size, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return -1;
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 2;
+    if (sent <= 0) return 1;
     next += sent;
     size -= (size_t)sent;
   }
@@ -204,11 +213,9 @@ void f0r_update(void *instance, double time, const uint32_t *in, uint32_t *out) 
     return;
   }
   struct request request = {MAGIC, self->width, self->height, (uint32_t)restart, (float)self->strength};
-  if (send_all(self->socket, &request, sizeof request) != 0 || send_all(self->socket, in, size) != 0) {
-    give_up(self, "has ended");
-    return;
-  }
-  int failed = receive_all(self->socket, out, size, self->has_answered ? ANSWER_MS : FIRST_ANSWER_MS);
+  int failed = send_all(self->socket, &request, sizeof request);
+  if (!failed) failed = send_all(self->socket, in, size);
+  if (!failed) failed = receive_all(self->socket, out, size, self->has_answered ? ANSWER_MS : FIRST_ANSWER_MS);
   if (failed) {
     memcpy(out, in, size); /* what came may be half a frame */
     give_up(self, failed == 1 ? "has ended" : "does not answer");

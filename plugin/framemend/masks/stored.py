@@ -19,6 +19,8 @@ import numpy as np
 
 from framemend_filters.errors import InputError, InputNotFound, SettingError
 
+from ..times import as_fraction
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -173,7 +175,7 @@ class _Video:
             raise InputError(f"mask {path} has no video stream")
         self.length: int | None = container.streams.video[0].frames or None
         rate = container.streams.video[0].average_rate
-        self.rate: Fraction | None = Fraction(rate.numerator, rate.denominator) if rate else None
+        self.rate: Fraction | None = as_fraction(rate) if rate else None
         self._frames = self._decode(container)
         self._index = -1
         self._current: NDArray[np.uint8] | None = None

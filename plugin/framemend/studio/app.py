@@ -29,12 +29,12 @@ from .work import Job, run_command
 LARGEST_JSON = 256 << 10
 LARGEST_THUMBNAIL = 640
 MOST_PREVIEW_FRAMES = 120
-STATIC = {
-    "": ("index.html", "text/html; charset=utf-8"),
-    "studio.css": ("studio.css", "text/css; charset=utf-8"),
-    "studio.js": ("studio.js", "text/javascript; charset=utf-8"),
-    "picture.js": ("picture.js", "text/javascript; charset=utf-8"),
-    "words.json": ("words.json", "application/json"),
+STATIC = {path.name: path for path in files(__package__).joinpath("static").iterdir()}
+MEDIA_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "json": "application/json",
 }
 
 
@@ -63,12 +63,11 @@ def build_app(
     def static(name: str) -> Response:
         if name not in STATIC:
             return Response("there is nothing of that name", 404, media_type="text/plain")
-        file, kind = STATIC[name]
-        return Response(files(__package__).joinpath("static", file).read_bytes(), media_type=kind)
+        return Response(STATIC[name].read_bytes(), media_type=MEDIA_TYPES[name.rpartition(".")[2]])
 
     @app.get("/")
     def index() -> Response:
-        return static("")
+        return static("index.html")
 
     @app.post("/api/sessions")
     def begin() -> dict[str, Any]:
@@ -111,9 +110,7 @@ def build_app(
         data = await _body(request, LARGEST_MASK_BYTES)
         clip = session.clip
         mask = await run_in_threadpool(mask_of_png, data, clip.width, clip.height)
-        path = session.folder / MASK_NAME
-        path.write_bytes(png(mask))
-        session.mask = path if mask.any() else None
+        session.take_mask(png(mask) if mask.any() else None)
         return {"painted": bool(mask.any())}
 
     @app.get("/api/{session}/mask")
@@ -152,7 +149,7 @@ def build_app(
 
     @app.get("/api/{session}/jobs/{number}/frame/{frame}")
     def repaired_frame(session: Visitor, number: int, frame: int) -> Response:
-        path = session.folder / f"preview-{session.job(number).number}" / f"{frame}.jpg"
+        path = session.preview_folder(session.job(number)) / f"{frame}.jpg"
         if not path.is_file():
             raise InputError(f"there is no repaired frame {frame}")
         return FileResponse(path, media_type="image/jpeg")
@@ -168,12 +165,13 @@ def build_app(
 
 
 def _queue(sessions: Sessions, session: Session, job: Job) -> dict[str, Any]:
-    for other in [j for j in session.jobs if j.kind == job.kind and j.state in ("waiting", "running")]:
-        if job.kind == "clip":
-            raise Busy("the clip is being repaired already; cancel that first")
-        other.cancel()  # a new preview takes the place of the one before
+    before = [j for j in session.jobs if j.kind == job.kind]
+    if job.kind == "clip" and any(j.state in ("waiting", "running") for j in before):
+        raise Busy("the clip is being repaired already; cancel that first")
     if not sessions.workshop.add(job):
         raise Busy("too many repairs wait; try again when one is done")
+    for other in before:  # a new one takes the place of the one before
+        session.drop(other)
     session.jobs.append(job)
     return job.facts(sessions.workshop.ahead_of(job))
 
@@ -194,7 +192,7 @@ def _preview_job(sessions: Sessions, session: Session, asked: dict[str, Any]) ->
     first = max(0, min(head - count // 2, clip.num_frames - count))
 
     def work(job: Job) -> None:
-        folder = session.folder / f"preview-{job.number}"
+        folder = session.preview_folder(job)
         folder.mkdir()
         again = partial(pictures_of, partial(VideoSource, clip.path))
         size = clip.width, clip.height
@@ -208,7 +206,7 @@ def _preview_job(sessions: Sessions, session: Session, asked: dict[str, Any]) ->
             (folder / f"{number}.jpg").write_bytes(jpeg(rgb_of(frame, planes)))
             job.done = number + 1 - first
 
-    return Job("preview", count, work, result={"first": first, "count": count})
+    return Job("preview", count, work, result={"first": first, "count": count}, mask=session.mask)
 
 
 def _clip_job(sessions: Sessions, session: Session, asked: dict[str, Any]) -> Job:
@@ -228,7 +226,7 @@ def _clip_job(sessions: Sessions, session: Session, asked: dict[str, Any]) -> Jo
             told = str(error).replace(str(clip.path), session.name).replace(str(job.output), name)
             raise InputError(told) from error
 
-    job = Job("clip", clip.num_frames, work, output_name=name)
+    job = Job("clip", clip.num_frames, work, output_name=name, mask=session.mask)
     job.output = session.folder / f"repaired-{job.number}{suffix}"
     return job
 
@@ -246,7 +244,8 @@ async def _json(request: Request) -> dict[str, Any]:
     data = await _body(request, LARGEST_JSON)
     try:
         value = json.loads(data or b"{}")
-    except ValueError as error:
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError) as error:
         raise SettingError(f"the request is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise SettingError("the request must be a JSON object")

@@ -7,6 +7,7 @@ a header that browsers let other sites send only with a permission that is never
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -72,7 +73,8 @@ class Guard:
         if not self._in_time():
             return 429, "too many requests; wait a second"
         host = headers.get("host", "")
-        name, _, port = host.rpartition(":") if host.rsplit(":", 1)[-1].isdigit() else (host, "", "")
+        match = re.fullmatch(r"(.*?)(?::([0-9]{1,5}))?", host, re.DOTALL)
+        name, port = (match[1], match[2]) if match else (host, None)
         if self._hosts is not None and (name not in self._hosts or (port and int(port) != self._port)):
             return 421, "this studio has another name"
         origin = headers.get("origin")

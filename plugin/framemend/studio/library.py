@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from framemend_filters.errors import InputError
@@ -9,6 +10,7 @@ from framemend_filters.errors import InputError
 from ..evaluate import VIDEO_SUFFIXES
 
 SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    (4, b"ftypqt  ", ".mov"),
     (4, b"ftyp", ".mp4"),
     (4, b"moov", ".mov"),
     (4, b"mdat", ".mov"),
@@ -47,7 +49,8 @@ class Library:
             for file in inside:
                 real = file.resolve()
                 if real.is_file() and (not path.is_dir() or real.is_relative_to(path)):
-                    found[file.name if file.name not in found else f"{path.name}/{file.name}"] = real
+                    name = shown_name(file)
+                    found[name if name not in found else f"{path.name}/{name}"] = real
         return found
 
     def path(self, name: str) -> Path:
@@ -56,6 +59,11 @@ class Library:
         if file is None:
             raise InputError(f"there is no {name!r} among the files of this studio")
         return file
+
+
+def shown_name(path: Path) -> str:
+    """A file's name as text, also where its bytes on disk are none."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def suffix_by_content(head: bytes) -> str:

@@ -20,7 +20,11 @@ from .work import Job, Workshop
 
 MOST_SESSIONS = 16
 IDLE_SECONDS = 6 * 3600
-"""A session that nobody asked for so long makes room for a new one."""
+"""A session that nobody asked for so long ends when the next begins."""
+SHORT_IDLE_SECONDS = 1800
+"""The same where there is no room for more: a browser that was killed does not say that its tabs are closed."""
+MOST_JOBS = 20
+"""That a session remembers."""
 MOST_FRAMES_EDGE = 8192
 """Samples: larger pictures are refused."""
 
@@ -100,6 +104,30 @@ class Session:
             path.unlink(missing_ok=True)
             raise
 
+    def take_mask(self, picture: bytes | None) -> None:
+        """The mask from now on, a PNG; None: nothing is painted. A repair that waits keeps the one it was asked for with."""
+        self.mask = None
+        if picture is not None:
+            self.mask = self.folder / f"mask-{secrets.token_hex(4)}.png"
+            self.mask.write_bytes(picture)
+        used = {self.mask, *(job.mask for job in self.jobs if job.state in ("waiting", "running"))}
+        for path in self.folder.glob("mask-*.png"):
+            if path not in used:
+                path.unlink(missing_ok=True)
+
+    def preview_folder(self, job: Job) -> Path:
+        """Where the repaired frames of a preview lie."""
+        return self.folder / f"preview-{job.number}"
+
+    def drop(self, job: Job) -> None:
+        """Stop a job and remove what it made; of those that are over the last few are still told of."""
+        job.cancel()
+        shutil.rmtree(self.preview_folder(job), ignore_errors=True)
+        if job.output is not None:
+            job.output.unlink(missing_ok=True)
+            job.output = None
+        self.jobs = self.jobs[-MOST_JOBS:]
+
     def job(self, number: int) -> Job:
         """Raises InputError where this visitor has no such job."""
         for job in self.jobs:
@@ -134,8 +162,9 @@ class Sessions:
     def begin(self) -> Session:
         """A new session. Raises Busy where there are too many."""
         with self._lock:
-            now = time.monotonic()
-            for session in [s for s in self._table.values() if now - s.seen > IDLE_SECONDS]:
+            idle = IDLE_SECONDS if len(self._table) < MOST_SESSIONS else SHORT_IDLE_SECONDS
+            before = time.monotonic() - idle
+            for session in [s for s in self._table.values() if s.seen < before]:
                 self._end(session)
             if len(self._table) >= MOST_SESSIONS:
                 raise Busy(f"{MOST_SESSIONS} tabs are open already; close one")

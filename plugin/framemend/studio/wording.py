@@ -83,7 +83,7 @@ def vapoursynth_script(options: argparse.Namespace, source: str, width: int, hei
         "import framemend",
         "",
         "core = vs.core",
-        f"clip = core.bs.VideoSource({json.dumps(source)})",
+        f"clip = core.bs.VideoSource({json.dumps(source, ensure_ascii=False)})",
     ]
     arguments = ["clip"]
     masks = []
@@ -118,8 +118,10 @@ def vapoursynth_script(options: argparse.Namespace, source: str, width: int, hei
         arguments.append(f"model={json.dumps(options.model)}")
     if options.strength is not None:
         arguments.append(f"strength={options.strength:g}")
+    if options.grain != "remove":
+        arguments.append(f"grain={options.grain!r}")
     if options.no_grain:
-        arguments.append("grain=False")
+        arguments.append("hole_grain=False")
     if options.scene_changes != "auto":
         arguments.append(f"scene_changes={json.dumps(options.scene_changes)}")
     lines.append(f"framemend.repair({', '.join(arguments)}).set_output()")

@@ -44,6 +44,8 @@ class Job:
     result: dict[str, Any] = field(default_factory=dict)
     output: Path | None = None
     output_name: str = ""
+    mask: Path | None = None
+    """Painted, that it repairs with."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _process: subprocess.Popen[str] | None = None
 
@@ -164,7 +166,8 @@ def run_command(job: Job, arguments: list[str]) -> None:
     job._process = None
     if status and not job.stopped:
         raise FramemendError(notes[-1] if notes else f"framemend repair ended with status {status}")
-    job.message = "; ".join(note for note in notes if note)[:500]
+    if not job.stopped:
+        job.message = "; ".join(note for note in notes if note)[:500]
 
 
 def _lines(stream: Any) -> Iterator[tuple[int | None, str]]:

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`framemend timeline`: 0 when OUT is there, also where clips were left alone. Raises FramemendError otherwise."""
-    from ..remux import finished_file
+    from ..finished import finished_file
     from .plan import plan_jobs
 
     _check(args)

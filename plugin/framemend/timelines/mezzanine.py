@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from framemend_filters.errors import OutputError
 
 from ..detection import pictures_of, repairer_for
+from ..finished import finished_file
 from ..frames import LAYOUTS, build_frame, matrix_and_range
 from ..masks import open_masks
-from ..options import settings_from
+from ..options import fitted, settings_from
 from ..progress import Progress
 from ..ranges import repair_range
-from ..remux import finished_file
 from ..sources import VideoSource
+from ..times import as_fraction
 from .timecode import timecode_text
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def write_mezzanine(job: Job, *, quiet: bool) -> None:
     video, again = job.video, partial(pictures_of, partial(VideoSource, job.video.path))
     repairer = repairer_for(options, settings_from(options), again, lambda _: None)
     size = video.width, video.height
+    repairer = fitted(repairer, *size, lambda _: None)
     masks = open_masks(options, *size, num_frames=video.num_frames, rate=video.rate, pictures=again)
     count = job.stop - job.first
     try:
@@ -110,7 +112,7 @@ def _copy_sound(path: Path, given: AudioStream, output: Any, stream: Any, begin:
 
     rate = given.rate
     with VideoSource(path) as source:
-        zero = (source.first.pts or 0) * source.time_base
+        zero = source.start_pts * source.time_base
     form = "s16" if stream.codec_context.name == "pcm_s16le" else "s32"
     wanted, stop, sent = round(begin * rate), round(end * rate), 0
     for frame, place in _sound(path, given.index, form, zero, rate):
@@ -142,7 +144,7 @@ def _sound(path: Path, index: int, form: str, zero: Fraction, rate: int) -> Iter
             for decoded in packet.decode():
                 assert isinstance(decoded, av.AudioFrame)
                 if place is None and decoded.pts is not None:
-                    tick = Fraction(decoded.time_base.numerator, decoded.time_base.denominator)
+                    tick = as_fraction(decoded.time_base)
                     place = round((decoded.pts * tick - zero) * rate)
                 for frame in resampler.resample(decoded):
                     yield frame, place or 0

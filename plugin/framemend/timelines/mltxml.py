@@ -11,6 +11,10 @@ from framemend_filters.errors import InputError
 from .timecode import timecode_text
 
 SPEED_PREFIX = re.compile(r"^(-?\d+(?:\.\d+)?):")
+KDENLIVE_ID = "kdenlive:id"
+"""Property that all producers of one clip share in Kdenlive."""
+FILES = frozenset({"avformat", "avformat-novalidate", "timewarp", ""})
+"""Services that read video files; "": not said, MLT finds out."""
 
 
 def property_of(element: ET.Element, name: str) -> str | None:
@@ -66,3 +70,21 @@ def speed_prefix(resource: str) -> str | None:
     """The 0.5 of "0.5:clip.mp4"."""
     match = SPEED_PREFIX.match(resource)
     return match[1] if match else None
+
+
+def original_of_proxy(producer: ET.Element) -> str | None:
+    """The file that a producer stands for while a proxy is shown, None where it shows the file itself."""
+    if (property_of(producer, "kdenlive:proxy") or "-") != "-":
+        return property_of(producer, "kdenlive:originalurl")
+    return property_of(producer, "shotcut:resource") if property_of(producer, "shotcut:proxy") == "1" else None
+
+
+def media_name(producer: ET.Element) -> str:
+    """The file that a producer shows."""
+    name = property_of(producer, "warp_resource") or property_of(producer, "resource") or ""
+    return re.sub(SPEED_PREFIX, "", name)
+
+
+def is_remapped(producer: ET.Element) -> bool:
+    """Whether its speed changes over time."""
+    return any(property_of(link, "mlt_service") == "timeremap" for link in producer.findall("link"))

@@ -6,19 +6,29 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
-from urllib.request import url2pathname
 
 from framemend_filters.errors import FramemendError, InputError, OutputError, SettingError
 
 from ..ranges import IndexedVideo
 from .edits import find_media
+from .fcpxml import read_fcpxml, write_fcpxml
+from .otioclips import (
+    consumed,
+    is_absolute,
+    label_of,
+    media_name,
+    opentimelineio,
+    path_of,
+    plain,
+    shown_range,
+    track_kind,
+    wish_of,
+    written_as,
+)
 from .plan import Job, Use
-from .wishes import wish_of_marker
 
 NAMESPACE = "framemend"
 """Key of what is written into the metadata of clips and of the timeline."""
@@ -32,7 +42,7 @@ class OtioEdit:
 
     def __init__(self, path: Path, search: list[Path], media: Path) -> None:
         """Raises InputError where it cannot be read. search: folders to look for media in; media: where new ones go."""
-        otio = _opentimelineio()
+        otio = opentimelineio()
         self._path, self._search, self._media = path, search, media
         self.reports: list[str] = []
         options: dict[str, Any] = {}
@@ -44,7 +54,10 @@ class OtioEdit:
         try:
             if path.suffix.lower() == ".edl":
                 options["rate"] = self._edl_rate()
-            self._timeline = otio.adapters.read_from_file(str(path), **options)
+            if path.suffix.lower() == ".fcpxml":
+                self._timeline, self.reports = read_fcpxml(path)
+            else:
+                self._timeline = otio.adapters.read_from_file(str(path), **options)
         except otio.exceptions.NoKnownAdapterForExtensionError as error:
             known = ", ".join(f".{s}" for s in sorted(otio.adapters.suffixes_with_defined_adapters(read=True)))
             raise SettingError(f"{path} is no kind of edit that is known; {known}, .mlt and .kdenlive are") from error
@@ -64,7 +77,7 @@ class OtioEdit:
             if timeline is None:
                 continue
             for clip in timeline.find_clips():
-                for name in (_media_name(clip), clip.name):
+                for name in (media_name(clip), clip.name):
                     path = find_media(name, self._search)
                     if path is not None:
                         return float(IndexedVideo(path).rate)
@@ -74,21 +87,21 @@ class OtioEdit:
     def _edl_at(self, rate: float) -> Any:
         """The edit read at that rate, None where a frame number in it is none at that rate."""
         try:
-            return _opentimelineio().adapters.read_from_file(str(self._path), rate=rate)
+            return opentimelineio().adapters.read_from_file(str(self._path), rate=rate)
         except Exception:  # noqa: BLE001  the adapter has no error of its own for it
             return None
 
     def uses(self, *, only_marked: bool) -> list[Use]:
         """One for each clip on a video track that shows frames of a file."""
-        otio = _opentimelineio()
+        otio = opentimelineio()
         found: list[Use] = []
         for timeline in self._timelines:
             for clip in timeline.find_clips():
-                if _track_kind(clip) == otio.schema.TrackKind.Audio:
+                if track_kind(clip) == otio.schema.TrackKind.Audio:
                     continue
-                label = _label(clip, timeline)
+                label = label_of(clip, timeline)
                 try:
-                    wish = _wish(clip, timeline)
+                    wish = wish_of(clip, timeline)
                     if only_marked and wish is None:
                         continue
                     use = self._use(clip, label, wish or {}, timeline.tracks)
@@ -99,23 +112,23 @@ class OtioEdit:
         return found
 
     def _use(self, clip: Any, label: str, wish: dict[str, Any], tracks: Any) -> Use | None:
-        otio = _opentimelineio()
+        otio = opentimelineio()
         reference = clip.media_reference
         if isinstance(reference, otio.schema.GeneratorReference):
             return None
         if isinstance(reference, otio.schema.ImageSequenceReference):
             raise InputError("its media is an image sequence; make a video of it first")
         url = getattr(reference, "target_url", "") or ""
-        name = _media_name(clip)
+        name = media_name(clip)
         path = find_media(name, self._search)
         if path is None and not url:
             path = find_media(clip.name, self._search)
         if path is None:
             raise InputError(f"its media {name} is missing; --search DIR tells where to look")
-        shown = _shown_range(clip, tracks)
+        shown = shown_range(clip, tracks)
         if shown is None:
             return None
-        start, end = _consumed(clip, shown)
+        start, end = consumed(clip, shown)
         rate = Fraction(shown.start_time.rate).limit_denominator(1001)
         by_timecode = reference.available_range is None
         if not by_timecode:
@@ -135,7 +148,7 @@ class OtioEdit:
 
     def relink(self, jobs: list[Job]) -> None:
         """Give the clips of these jobs references to the repaired files. Their own ranges stay as they are."""
-        otio = _opentimelineio()
+        otio = opentimelineio()
         self._jobs = jobs
         for job in jobs:
             assert job.target is not None
@@ -154,7 +167,7 @@ class OtioEdit:
                     begin + otio.opentime.RationalTime(job.first * scale, rate),
                     otio.opentime.RationalTime((job.stop - job.first) * scale, rate),
                 )
-                metadata = _plain(old.metadata)
+                metadata = plain(old.metadata)
                 if "fcp_xml" in metadata:
                     metadata["fcp_xml"] = {k: v for k, v in metadata["fcp_xml"].items() if k not in OF_THE_FILE}
                 metadata[NAMESPACE] = job.metadata()
@@ -167,7 +180,7 @@ class OtioEdit:
 
     def save(self, path: Path, shown_as: Path) -> None:
         """Raises OutputError where the format cannot hold the edit."""
-        otio = _opentimelineio()
+        otio = opentimelineio()
         options: dict[str, Any] = {}
         suffix = shown_as.suffix.lower()
         extracted = self._path.suffix.lower() == ".otioz"
@@ -176,15 +189,15 @@ class OtioEdit:
             url = getattr(reference, "target_url", None)
             if not url:
                 continue
-            there = _path_of(url)
+            there = path_of(url)
             if suffix == ".otioz":
                 found = find_media(there, self._search)
                 reference.target_url = found.as_uri() if found else url
             elif NAMESPACE in reference.metadata and Path(there).is_absolute():
-                reference.target_url = _like(reference.metadata[NAMESPACE]["source_url"], Path(there), shown_as)
+                reference.target_url = written_as(reference.metadata[NAMESPACE]["source_url"], Path(there), shown_as)
             elif extracted:
                 reference.target_url = self._kept(there, shown_as)
-            elif not _is_absolute(url) and (found := find_media(there, self._search)):
+            elif not is_absolute(url) and (found := find_media(there, self._search)):
                 reference.target_url = os.path.relpath(found, shown_as.resolve().parent)
         if suffix == ".otioz":
             options["media_policy"] = otio.adapters.file_bundle_utils.MediaReferencePolicy.MissingIfNotFile
@@ -194,7 +207,10 @@ class OtioEdit:
         try:
             if suffix == ".otioz":
                 path.unlink(missing_ok=True)  # the adapter writes no file that is there
-            otio.adapters.write_to_file(self._timeline, str(path), **options)
+            if suffix == ".fcpxml":
+                write_fcpxml(self._timeline, path)
+            else:
+                otio.adapters.write_to_file(self._timeline, str(path), **options)
         except Exception as error:
             raise OutputError(f"{shown_as} cannot be written: {type(error).__name__}: {error}") from error
 
@@ -208,129 +224,3 @@ class OtioEdit:
         if not target.exists():
             shutil.copy2(found, target)
         return os.path.relpath(target.resolve(), shown_as.resolve().parent)
-
-
-def _opentimelineio() -> Any:
-    try:
-        import opentimelineio
-    except ImportError:
-        raise SettingError("reading an edit needs opentimelineio; pip install 'framemend[timeline]'") from None
-    return opentimelineio
-
-
-def _media_name(clip: Any) -> str:
-    """What the clip calls its media: a path, else a reel, else its own name."""
-    url = getattr(clip.media_reference, "target_url", "") or ""
-    return _path_of(url) or clip.metadata.get("cmx_3600", {}).get("reel") or clip.name
-
-
-def _track_kind(clip: Any) -> str | None:
-    otio = _opentimelineio()
-    for parent in _ancestors(clip):
-        if isinstance(parent, otio.schema.Track):
-            return parent.kind
-    return None
-
-
-def _ancestors(item: Any) -> Iterator[Any]:
-    parent = item.parent()
-    while parent is not None:
-        yield parent
-        parent = parent.parent()
-
-
-def _label(clip: Any, timeline: Any) -> str:
-    """clip 'A012' at 01:00:04:10, by the timecode of the edit."""
-    otio = _opentimelineio()
-    try:
-        zero = otio.opentime.RationalTime(0, clip.trimmed_range().start_time.rate)
-        place = clip.transformed_time(clip.trimmed_range().start_time, timeline.tracks)
-        start = (timeline.global_start_time or zero) + place
-        text = otio.opentime.to_timecode(start.rescaled_to(_timecode_rate(start.rate)))
-    except (
-        ValueError,
-        otio.exceptions.OTIOError,
-    ):  # a clip without a range, or at no whole frame: the name alone must do
-        return f"clip {clip.name!r}"
-    return f"clip {clip.name!r} at {text}"
-
-
-def _timecode_rate(rate: float) -> float:
-    otio = _opentimelineio()
-    return otio.opentime.RationalTime.nearest_smpte_timecode_rate(rate)
-
-
-def _wish(clip: Any, timeline: Any) -> dict[str, Any] | None:
-    """The options of the markers that stand on the clip, or on the timeline above it; None where there are none."""
-    wishes = [wish_of_marker(m.name, m.comment) for m in clip.markers]
-    start = clip.transformed_time_range(clip.trimmed_range(), timeline.tracks)
-    for owner in (timeline.tracks, *_ancestors(clip)):
-        for marker in owner.markers:
-            place = owner.transformed_time_range(marker.marked_range, timeline.tracks)
-            if start.contains(place.start_time) or start.intersects(place):
-                wishes.append(wish_of_marker(marker.name, marker.comment))
-    asked = [wish for wish in wishes if wish is not None]
-    return {name: value for wish in reversed(asked) for name, value in wish.items()} if asked else None
-
-
-def _shown_range(clip: Any, tracks: Any) -> Any:
-    """The clip's own range with what transitions show beyond it, cut to what the stacks and tracks around it show.
-
-    None where nothing of it is seen.
-    """
-    shown = clip.visible_range()
-    for parent in _ancestors(clip):
-        if parent.source_range is None or parent.source_range.start_time.value < 0:  # as the EDL adapter has it
-            continue
-        inside = clip.transformed_time_range(shown, parent)
-        if not inside.intersects(parent.source_range):
-            return None
-        shown = parent.transformed_time_range(inside.clamped(parent.source_range), clip)
-    return shown
-
-
-def _consumed(clip: Any, shown: Any) -> tuple[Fraction, Fraction]:
-    """First frame and end of what is read of the media, frames: speed changes read more or less than they show."""
-    otio = _opentimelineio()
-    start, length = Fraction(shown.start_time.value), Fraction(shown.duration.value)
-    speed = Fraction(1)
-    for effect in clip.effects:
-        if isinstance(effect, otio.schema.FreezeFrame):
-            return start, start + 1
-        if isinstance(effect, otio.schema.LinearTimeWarp):
-            speed *= Fraction(effect.time_scalar).limit_denominator(10**4)
-        elif isinstance(effect, otio.schema.TimeEffect):
-            raise InputError(f"its speed changes by {type(effect).__name__}, which cannot be followed")
-    if speed < 0:  # backwards from the first frame, or over the range from its end: adapters differ, so both
-        return start + length * speed, start + length * max(1, -speed)
-    return start, start + length * speed
-
-
-def _plain(value: Any) -> Any:
-    """A copy in plain Python: what opentimelineio hands out ends with the object that it belongs to."""
-    if hasattr(value, "items"):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_plain(part) for part in value]
-    return value
-
-
-def _path_of(url: str) -> str:
-    """The path of a file URL, or the path itself, also where it is not written as a URL."""
-    parsed = urlparse(url)
-    if parsed.scheme == "file":
-        return url2pathname(parsed.path)
-    return unquote(url) if "%" in url and not os.path.exists(url) else url
-
-
-def _is_absolute(url: str) -> bool:
-    return urlparse(url).scheme == "file" or Path(url).is_absolute()
-
-
-def _like(old: str, target: Path, edit: Path) -> str:
-    """`target` written as the old reference was: as a URL, as a path from the root, or from the edit's folder."""
-    if urlparse(old).scheme == "file":
-        return target.as_uri()
-    if old and not Path(old).is_absolute():
-        return os.path.relpath(target, edit.resolve().parent)
-    return str(target)

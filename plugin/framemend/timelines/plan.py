@@ -142,14 +142,14 @@ def _jobs(group: _Group, args: argparse.Namespace) -> list[Job]:
     """Ranges that touch are joined; handles reach as far as the file does."""
     wanted: list[tuple[int, int, list[Use]]] = []
     for first, stop, use in sorted(group.ranges, key=lambda entry: entry[:2]):
-        first = max(0, first - args.handles)
-        first = first - first % use.step if use.step else 0
-        stop = min(group.video.num_frames, stop + args.handles)
-        if wanted and first <= wanted[-1][1]:
+        first, stop = max(0, first - args.handles), min(group.video.num_frames, stop + args.handles)
+        users = [use]
+        first = _aligned(first, users)
+        while wanted and first <= wanted[-1][1]:
             before = wanted.pop()
-            wanted.append((min(first, before[0]), max(stop, before[1]), [*before[2], use]))
-        else:
-            wanted.append((first, stop, [use]))
+            users = [*before[2], *users]
+            first, stop = _aligned(min(first, before[0]), users), max(stop, before[1])
+        wanted.append((first, stop, users))
     timecode = read_timecode(group.video.path)
     return [
         Job(group.video, group.options, args.codec, first, stop, group.key, users, timecode)
@@ -157,13 +157,22 @@ def _jobs(group: _Group, args: argparse.Namespace) -> list[Job]:
     ]
 
 
+def _aligned(first: int, users: list[Use]) -> int:
+    """The last frame up to `first` at which all of them can begin."""
+    step = math.lcm(*(use.step for use in users))
+    return first - first % step if step else 0
+
+
 def _there_already(job: Job, media: Path) -> Path | None:
-    """A finished file of the same source and options that holds all frames of the job."""
+    """A finished file of the same source and options that holds all frames of the job, and begins where its uses can."""
     name = re.compile(rf"{re.escape(job.video.path.stem)}_(\d+)-(\d+)_{job.key}\.mov")
     for path in sorted(media.iterdir()) if media.is_dir() else ():
         match = name.fullmatch(path.name)
-        if match and int(match[1]) <= job.first and int(match[2]) + 1 >= job.stop:
-            job.first, job.stop = int(match[1]), int(match[2]) + 1
+        if match is None:
+            continue
+        first, stop = int(match[1]), int(match[2]) + 1
+        if first <= job.first and stop >= job.stop and _aligned(first, job.uses) == first:
+            job.first, job.stop = first, stop
             return path
     return None
 

@@ -9,6 +9,8 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
+from ..times import as_fraction
+
 
 @dataclass(frozen=True, kw_only=True)
 class Timecode:
@@ -37,7 +39,7 @@ def read_timecode(path: Path) -> Timecode:
     match = re.fullmatch(r"(\d+):(\d+):(\d+)([:;.])(\d+)", text)
     if match is None or not rates:
         return Timecode(reel=reel)
-    rate = nominal(Fraction(rates[0].numerator, rates[0].denominator))
+    rate = nominal(as_fraction(rates[0]))
     hours, minutes, seconds, number = (int(match[i]) for i in (1, 2, 3, 5))
     drop = match[4] != ":"
     frames = (3600 * hours + 60 * minutes + seconds) * rate + number

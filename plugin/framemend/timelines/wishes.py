@@ -19,8 +19,13 @@ from framemend_filters.errors import SettingError
 from ..options import add_repair_options
 
 _MARKER = re.compile(r"\s*repair\b[\s:]*(\{.*\})?\s*", re.IGNORECASE | re.DOTALL)
-NOT_BY_MARKER = frozenset({"quiet", "debug", "device"})
+NOT_BY_MARKER = frozenset({"quiet", "debug", "device", "backend", "memory"})
 """Of the machine that does the work, not of the clip."""
+
+
+def is_wish(*texts: str | None) -> bool:
+    """Whether one of these, a marker's name and comment, says `repair`."""
+    return any(text and _MARKER.fullmatch(text) for text in texts)
 
 
 def wish_of_marker(*texts: str | None) -> dict[str, Any] | None:
@@ -29,7 +34,7 @@ def wish_of_marker(*texts: str | None) -> dict[str, Any] | None:
     Raises SettingError for options that are not a JSON object.
     """
     words = [text for text in texts if text]
-    if not any(_MARKER.fullmatch(text) for text in words):
+    if not is_wish(*words):
         return None
     for text in words:
         match = _MARKER.fullmatch(text)

@@ -103,7 +103,7 @@ def _run(args: argparse.Namespace, methods: list[Method]) -> None:
                 if setting is None:
                     print(f"{task}: {method.name} is left out: run `tune` first", file=sys.stderr)
                     continue
-                note = weights if method.name == painting.OURS else method.says(setting)
+                note = weights if method.name in (painting.OURS, painting.LIVE) else method.says(setting)
                 if not kept.has(method.name, shot.name, note):
                     wanted.append((method, setting, note))
             if not wanted:

@@ -18,7 +18,7 @@ from framemend_filters.engine import Repairer, RepairSettings, flow
 _HOLES = ("box", "moving", "scratches", "dust")
 _RADII = choices(1, 2, 3, 5, 8, 12)
 _DIS = ("ultrafast", "fast", "medium")
-OURS, MEAN = "framemend", "aligned mean"
+OURS, LIVE, MEAN = "framemend", "framemend --lookahead 0", "aligned mean"
 
 
 def methods(model: str) -> tuple[Method, ...]:
@@ -51,21 +51,30 @@ def methods(model: str) -> tuple[Method, ...]:
             says=lambda preset: f"preset {_DIS[int(preset)]}",
         ),
         Method(name=MEAN, tasks=TASKS, run=lambda shot, _: aligned_mean(shot.case)),
-        Method(
-            name=OURS,
-            tasks=TASKS,
-            run=lambda shot, _: repaired(shot.case, _repairer(model, shot.case.masks is not None)),
-            prepare=lambda shot: _repairer(model, shot.case.masks is not None),
+        *(
+            Method(
+                name=name,
+                tasks=TASKS,
+                run=lambda shot, _, lookahead=lookahead: repaired(
+                    shot.case, _repairer(model, lookahead, _is_masked(shot))
+                ),
+                prepare=lambda shot, lookahead=lookahead: _repairer(model, lookahead, _is_masked(shot)),
+            )
+            for name, lookahead in ((OURS, None), (LIVE, 0))
         ),
     )
 
 
+def _is_masked(shot: Shot) -> bool:
+    return shot.case.masks is not None
+
+
 @functools.cache
-def _repairer(model: str, masked: bool) -> Repairer:
+def _repairer(model: str, lookahead: int | None, masked: bool) -> Repairer:
     import torch
 
     torch.set_num_threads(1)
-    repairer = Repairer(RepairSettings(model=model), masked=masked)
+    repairer = Repairer(RepairSettings(model=model, lookahead=lookahead), masked=masked)
     small = np.zeros((1, 64, 64, 3), np.uint8)
     repaired(Case(small, np.full(small.shape[:3], 255, np.uint8) if masked else None), repairer)  # loads the weights
     return repairer

@@ -9,12 +9,12 @@ import numpy as np
 
 from bench.quality.figures import CLEAN, INPUT, Figures, Kept
 from bench.quality.method import Method
-from bench.quality.painting import MEAN, OURS
+from bench.quality.painting import LIVE, MEAN, OURS
 from bench.quality.shots import TASKS, WORDS
 from bench.quality.tuning import Settings
 
 FILE = Path(__file__).parents[3] / "examples" / "results.md"
-NOT_PEERS = (INPUT, CLEAN, MEAN, OURS)
+NOT_PEERS = (INPUT, CLEAN, MEAN, OURS, LIVE)
 
 END = " (end of the range tried)"
 
@@ -31,6 +31,7 @@ framemend beside hand-made filters, on the same frames. Made by `make bench-qual
 - **PSNR** (dB) and **SSIM**: RGB, 8 bit, means over frames and clips; tasks with holes are measured inside the hole, *whole* is the
   PSNR of whole frames that have one. **VMAF**: model v0.6.1, luma, whole frames. **Flicker**: warping error between neighbouring
   frames along the clean clip's flow, codes of 255; lower is steadier, but what is below *clean* is blurred.
+- **Past alone:** what `--lookahead 0` costs, which sees no frame that comes after.
 - **s/frame**: processor time of one thread, with all that belongs to a method (so it does not depend on how busy the machine was).
 """
 
@@ -61,8 +62,8 @@ def common_clips(kept: Kept) -> list[str]:
 def _overview(kept: dict[str, Kept]) -> str:
     lines = [
         "## In short\n",
-        "| task | input | best hand-made filter | framemend | ahead by | flicker: best, framemend |",
-        "|---|---|---|---|---|---|",
+        "| task | input | best hand-made filter | framemend | ahead by | past alone | flicker: best, framemend |",
+        "|---|---|---|---|---|---|---|",
     ]
     for task, k in kept.items():
         means = {name: mean_of(rows, common_clips(k)) for name, rows in k.by_method.items()}
@@ -73,6 +74,8 @@ def _overview(kept: dict[str, Kept]) -> str:
         cells.append(f"{theirs.psnr:.2f} ({best})" if theirs else "-")
         cells.append(f"{ours.psnr:.2f}" if ours else "-")
         cells.append(f"{ours.psnr - theirs.psnr:+.2f}" if ours and theirs else "-")
+        live = means.get(LIVE)
+        cells.append(f"{live.psnr - ours.psnr:+.2f}" if ours and live else "-")
         cells.append(", ".join(_or_dash(f.flicker) if f else "-" for f in (theirs, ours)))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

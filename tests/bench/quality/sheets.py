@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from bench.quality.method import Method
-from bench.quality.painting import MEAN, OURS
+from bench.quality.painting import LIVE, MEAN, OURS
 from bench.quality.shots import Shot, shots
 from bench.quality.tuning import Settings
 from framemend.clips import Frames
@@ -30,7 +30,7 @@ def write(
     folder.mkdir(exist_ok=True)
     for task in tasks:
         for shot in shots(data, task, FRAMES, [CLIPS.get(task, OTHER_CLIP)], CROP):
-            sheet = _sheet(shot, [m for m in methods if task in m.tasks and m.name != MEAN], settings)
+            sheet = _sheet(shot, [m for m in methods if task in m.tasks and m.name not in (MEAN, LIVE)], settings)
             cv2.imwrite(str(folder / f"{task}.jpg"), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
             print(f"{task}: {folder / f'{task}.jpg'}", flush=True)
 

@@ -79,7 +79,7 @@ def test_an_output_that_is_taken_away_while_it_is_written(clip, tmp_path, repair
 
     def thief(self, *arguments):
         write(self, *arguments)
-        if self._sent == 10:
+        if self.sent == 10:
             Path(self._path).unlink()
 
     monkeypatch.setattr(VideoTarget, "write", thief)

@@ -142,6 +142,26 @@ def test_undo_where_nothing_was_changed_is_refused(recorded, framemend, tmp_path
     assert status == 2 and "nothing was changed" in err and not (tmp_path / "new.mkv").exists()
 
 
+def test_undo_takes_the_input_of_the_report_alone(recorded, framemend, tmp_path, write_clip):
+    given, made, report = recorded()
+    other, new = write_clip(tmp_path / "other.mkv", frames=7, sound=True, pix_fmt="yuv444p"), tmp_path / "new.mkv"
+    status, _, err = framemend("undo", other, made, report, "-o", new)
+    assert status == 1 and "other.mkv is not the input of the report" in err and not new.exists()
+    status, _, err = framemend("undo", given, made, report, "--region", "16,12,10,10", "-o", new, "--quiet")
+    assert (status, err) == (0, "")
+    status, _, err = framemend("undo", given, new, report, "-o", tmp_path / "more.mkv", "--quiet")
+    assert status == 0 and "new.mkv is not the output of the report" in err and "taken as it is" in err
+
+
+def test_a_name_like_an_address_is_a_file(recorded, framemend, tmp_path, repair, monkeypatch):
+    given, _, _ = recorded()
+    monkeypatch.chdir(tmp_path)
+    given.rename("tape:1.mkv")
+    assert repair("tape:1.mkv", "made:1.mkv", *RECT, "--report", "1.json", "--smart")[0] == 0
+    assert framemend("verify", "tape:1.mkv", "made:1.mkv", "1.json")[0] == 0
+    assert framemend("undo", "tape:1.mkv", "made:1.mkv", "1.json", "-o", "back:1.mkv")[0] == 0
+
+
 def test_regions_hold_every_changed_sample_closely():
     changed = np.zeros((40, 60), bool)
     changed[0, 0] = changed[20:25, 30:33] = changed[39, 59] = changed[22, 36] = True

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from framemend.archive.nals import AvcRecord, first_golomb, from_annex_b, from_lengths, with_lengths
 from framemend.frames import views
+from framemend.nals import AvcRecord, first_golomb, from_annex_b, from_lengths, with_lengths
 
 GOP = 8
 X264 = {"crf": "18", "g": str(GOP), "sc_threshold": "0", "bf": "2"}
@@ -115,3 +116,75 @@ def test_parameter_sets_are_joined_under_an_id_of_their_own():
     assert from_lengths(with_lengths(units, 4), 4) == units
     assert from_annex_b(b"\x00\x00\x00\x01" + units[0] + b"\x00\x00\x01" + units[1]) == units
     assert [first_golomb(bytes([b])) for b in (0b1000_0000, 0b0100_0000, 0b0110_0000, 0b0010_0000)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("codec", ["ffv1", "libx264"])
+def test_a_report_of_groups_far_apart_is_verified(codec, tmp_path, write_clip, repair, framemend, monkeypatch):
+    """Between them no segment is made at all, and nothing but their packets goes by."""
+    from framemend.archive.chunks import ChunkRepairer
+
+    made = []
+    repaired = ChunkRepairer.repair
+    noted = lambda self, chunks: repaired(self, (chunk for chunk in chunks if not made.append(chunk)))
+    monkeypatch.setattr(ChunkRepairer, "repair", noted)
+    options = {"level": "3", "g": "1"} if codec == "ffv1" else X264
+    given = write_clip(tmp_path / "in.mkv", codec=codec, options=options, frames=120, sound=True)
+    output, report = tmp_path / "out.mkv", tmp_path / "report.json"
+    where = ["--rect", "16,12,16,16@10-11", "--rect", "16,12,16,16@90-91", "--no-grain", "--segment", 6]
+    status, _, err = repair(given, output, *where, "--smart", "--report", report, "--quiet")
+    assert (status, err) == (0, "")
+    before, after = video_packets(given), video_packets(output)
+    changed = [index for index, pts in enumerate(sorted(before)) if before[pts] != after.get(pts)]
+    assert changed == ([10, 11, 90, 91] if codec == "ffv1" else [*range(8, 16), *range(88, 96)])
+    assert len(made) * 3 < 50  # chunks of three frames
+    status, out, err = framemend("verify", given, output, report)
+    assert (status, err) == (0, "") and "4 of 120 frames" in out
+
+
+def test_processes_make_only_the_segments_that_are_encoded_again(tmp_path, write_clip, repair, monkeypatch):
+    from framemend.archive.workers import LocalCrew
+
+    given = write_clip(tmp_path / "in.mkv", options={"level": "3", "g": "1"}, frames=90)
+    asked = []
+    start = LocalCrew._start
+    monkeypatch.setattr(
+        LocalCrew, "_start", lambda self, place, number: asked.append(number) or start(self, place, number)
+    )
+    common = ["--rect", "16,12,16,16@10-11", "--rect", "16,12,16,16@70-71", "--no-grain", "--smart", "--segment", 6]
+    assert repair(given, tmp_path / "one.mkv", *common, "--quiet", "--threads", 1)[0] == 0
+    status, _, err = repair(given, tmp_path / "two.mkv", *common, "--quiet", "--workers", 1)
+    assert (status, err) == (0, "") and asked == [1, 11]
+    assert video_packets(tmp_path / "one.mkv") == video_packets(tmp_path / "two.mkv")
+
+
+def test_a_group_that_does_not_decode_is_one_line(tmp_path, write_clip, repair):
+    given = write_clip(tmp_path / "in.mkv", options={"level": "3", "g": "1", "slicecrc": "1"}, frames=6)
+    data = bytearray(given.read_bytes())
+    with av.open(str(given)) as container:
+        packet = [bytes(p) for p in container.demux(video=0) if p.size][3]
+    given.write_bytes(data.replace(packet, b"\xff" * len(packet)))
+    status, _, err = repair(given, tmp_path / "out.mkv", "--frames", "3-3", "--smart", "--quiet")
+    assert status == 1 and err.count("\n") == 1 and "from frame 3 on); run without --smart" in err, err
+    assert [p.name for p in tmp_path.iterdir()] == ["in.mkv"]
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+def test_what_the_head_says_of_the_video_stays(suffix, tmp_path, ffmpeg, repair):
+    """Timecode, shape of samples and rotation."""
+    flat, given, made = tmp_path / f"flat{suffix}", tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    picture = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.4,setsar=4/3"]
+    ffmpeg(*picture, "-c:v", "prores_ks", "-timecode", "10:00:00:12", flat)
+    ffmpeg("-display_rotation", 90, "-i", flat, "-c", "copy", "-timecode", "10:00:00:12", given)
+    status, _, err = repair(given, made, "--frames", "3-3", "--smart", "--quiet")
+    assert (status, err) == (0, "")
+
+    def head(path: Path) -> tuple:
+        with av.open(str(path)) as container:
+            video = container.streams.video[0]
+            everything = [container.metadata, *(s.metadata for s in container.streams)]
+            timecodes = {value for tags in everything for key, value in tags.items() if key.lower() == "timecode"}
+            first = next(container.decode(video))
+            return timecodes, video.sample_aspect_ratio, video.average_rate, first.rotation
+
+    before = head(given)
+    assert before[0] == {"10:00:00:12"} and before[3] and head(made) == before

@@ -81,9 +81,9 @@ def _sessions_end(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory, write_clip: Callable[..., Path]) -> Path:
-    """A folder with clip.mkv, 30 frames of 64x48, and one.mkv, a single frame."""
+    """A folder with clip.mkv, 16 frames of 64x48, ten a second, and one.mkv, a single frame."""
     folder = tmp_path_factory.mktemp("clips")
-    write_clip(folder / "clip.mkv", frames=30)
+    write_clip(folder / "clip.mkv", frames=16, rate=10)
     write_clip(folder / "one.mkv", frames=1)
     return folder
 

@@ -34,20 +34,20 @@ def test_a_preview_is_a_part_of_the_repaired_file(
 ) -> None:
     session = studio.begin("clip.mkv")
     assert studio.ask("PUT", f"/api/{session}/mask", painted(8, 8, 20, 12))[1] == {"painted": True}
-    asked = {"frame": 29, "strength": 1, "use_mask": True, "rects": ["40,30,8,8@6-9"], "grain": True}
+    asked = {"frame": 15, "strength": 1, "use_mask": True, "rects": ["40,30,8,8@6-9"], "grain": True}
     _, job, _ = studio.ask("POST", f"/api/{session}/preview", asked)
-    assert job["result"] == {"first": 5, "count": 25} and studio.wait(session, job["number"])["done"] == 25
+    assert job["result"] == {"first": 6, "count": 10} and studio.wait(session, job["number"])["done"] == 10
     mask = np.zeros((48, 64), np.uint8)
     mask[8:20, 8:28] = 255
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
     options = ["--mask", tmp_path / "mask.png", "--rect", "40,30,8,8@6-9", "--strength", 1, "--quiet"]
     assert repair(clips / "clip.mkv", tmp_path / "whole.mkv", *options)[0] == 0
-    whole = list(IndexedVideo(tmp_path / "whole.mkv").frames(0, 30))
-    for number in (5, 8, 29):
+    whole = list(IndexedVideo(tmp_path / "whole.mkv").frames(0, 16))
+    for number in (6, 8, 15):
         status, data, _ = studio.ask("GET", f"/api/{session}/jobs/{job['number']}/frame/{number}")
         assert status == 200
         assert data == jpeg(rgb_of(whole[number]))
-    assert studio.ask("GET", f"/api/{session}/jobs/{job['number']}/frame/4")[0] == 400
+    assert studio.ask("GET", f"/api/{session}/jobs/{job['number']}/frame/5")[0] == 400
 
 
 @pytest.mark.slow
@@ -76,11 +76,28 @@ def test_cancelling_stops_what_runs_and_what_waits(studio: Any) -> None:
     assert studio.ask("GET", f"/api/{other}/jobs/{waiting['number']}")[1]["ahead"] == 1
     assert studio.ask("DELETE", f"/api/{other}/jobs/{waiting['number']}")[1]["state"] == "cancelled"
     studio.ask("DELETE", f"/api/{session}/jobs/{running['number']}")
-    assert studio.wait(session, running["number"])["state"] == "cancelled"
+    ended = studio.wait(session, running["number"])
+    assert (ended["state"], ended["message"]) == ("cancelled", "")
     assert studio.ask("GET", f"/api/{session}/jobs/{running['number']}/file")[0] == 400
     assert list(studio.sessions.find(session).folder.iterdir()) == []
     _, after, _ = studio.ask("POST", f"/api/{session}/preview", {"frame": 0})
     assert studio.wait(session, after["number"])["state"] == "done"
+
+
+def test_a_repair_that_waits_keeps_the_mask_it_was_asked_for_with(studio: Any) -> None:
+    other, session = studio.begin("clip.mkv"), studio.begin("clip.mkv")
+    _, ahead, _ = studio.ask("POST", f"/api/{other}/clip", {"strength": 1})
+    studio.ask("PUT", f"/api/{session}/mask", painted(40, 30, 20, 12))
+    asked = {"frame": 0, "strength": 0, "use_mask": True}
+    _, job, _ = studio.ask("POST", f"/api/{session}/preview", asked)
+    studio.ask("PUT", f"/api/{session}/mask", painted(0, 0, 8, 8))
+    studio.ask("PUT", f"/api/{session}/mask", painted(0, 0, 0, 0))
+    studio.ask("DELETE", f"/api/{other}/jobs/{ahead['number']}")
+    ended = studio.wait(session, job["number"])
+    assert ended["state"] == "done", ended
+    both = [studio.ask("GET", f"/api/{session}/{path}frame/3")[1] for path in ("", f"jobs/{job['number']}/")]
+    before, after = (np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), int) for data in both)
+    assert np.abs(after - before)[32:40, 44:56].mean() > 1 and not np.abs(after - before)[:24, :32].any()
 
 
 def test_a_visitor_sees_no_job_and_no_picture_of_another(studio: Any) -> None:
@@ -92,6 +109,23 @@ def test_a_visitor_sees_no_job_and_no_picture_of_another(studio: Any) -> None:
     assert studio.ask("DELETE", f"/api/{second}/jobs/{number}")[0] == 400
     assert studio.wait(first, number)["state"] == "done"
     assert studio.ask("GET", f"/api/{first}/jobs/{number}/frame/0")[0] == 200
+
+
+def test_what_an_earlier_preview_made_is_removed(studio: Any) -> None:
+    session = studio.begin("one.mkv")
+    numbers = []
+    for _ in range(3):
+        _, job, _ = studio.ask("POST", f"/api/{session}/preview", {"frame": 0})
+        assert studio.wait(session, job["number"])["state"] == "done"
+        numbers.append(job["number"])
+    kept = [path.name for path in studio.sessions.find(session).folder.iterdir()]
+    assert kept == [f"preview-{numbers[-1]}"]
+
+
+def test_the_script_names_files_as_they_are_called() -> None:
+    name = "Zoë 🎬.mp4"
+    first = vapoursynth_script(parsed([]), name, 64, 48).split("VideoSource(")[1].split(")")[0]
+    assert eval(first) == name
 
 
 def test_frames_and_thumbnails(studio: Any) -> None:
@@ -122,7 +156,7 @@ def test_the_words_are_the_repair(studio: Any) -> None:
         *("framemend", "repair", "clip.mkv", "clip repaired.mkv"),
         *("--strength", "0.5", "--rect", "1,2,3,4@5-9", "--mask", "mask.png", "--no-grain"),
     ]
-    assert "strength=0.5" in words["script"] and "grain=False" in words["script"]
+    assert "strength=0.5" in words["script"] and "hole_grain=False" in words["script"]
 
 
 def test_damage_is_found_and_shown(studio: Any) -> None:

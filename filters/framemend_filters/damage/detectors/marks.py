@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+FEATHER = 128
+"""Value of the outermost samples of a mask, around those of 255."""
 EDGE_SHARE = 1 / 100
 """Share of the frame's height (at least 3 samples) along its edges in which nothing is taken for damage: the gate that
 weaves, black bars and flow that runs out of the picture show there."""
 LARGEST_SHARE = 0.1
 """A mask of one frame that covers more than this is none: brightness leapt, or a cut was missed."""
-FEATHER = 128
-"""Value of the outermost samples of a mask, around those of 255."""
 
 
 def draw(labels: NDArray[np.int32], kept: NDArray[np.bool_], widen: tuple[int, int]) -> NDArray[np.uint8] | None:
@@ -36,9 +36,13 @@ def margin(height: int) -> int:
     return 1 + round(height / 720)
 
 
-def off_the_edges(boxes: NDArray[np.int32], shape: tuple[int, int], *, sides_only: bool = False) -> NDArray[np.bool_]:
-    """Which boxes (left, top, width, height, ...) keep clear of the frame's edges; sides_only: of left and right."""
+def off_the_edges(
+    boxes: NDArray[np.int32], shape: tuple[int, ...], *, top_and_bottom: bool = True
+) -> NDArray[np.bool_]:
+    """Which boxes (left, top, width, height, ...) keep clear of the frame's edges, or of its left and right ones alone."""
     left, top, width, height = (boxes[:, i] for i in range(4))
     edge = max(3, round(EDGE_SHARE * shape[0]))
     clear = (left >= edge) & (left + width <= shape[1] - edge)
-    return clear if sides_only else clear & (top >= edge) & (top + height <= shape[0] - edge)
+    if not top_and_bottom:
+        return clear
+    return clear & (top >= edge) & (top + height <= shape[0] - edge)

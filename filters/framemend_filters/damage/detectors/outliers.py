@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framemend_filters.damage.detectors.hysteresis import hysteresis
 from framemend_filters.damage.detectors.view import Picture, View
 
 SEED_CODES, SEED_NOISES = 14.0, 3.0
@@ -69,20 +70,10 @@ def _outliers(view: View) -> Outliers:
     for direction, beyond in ((1, here - top), (-1, bottom - here)):
         seeds = beyond > least
         if seeds.any():
-            sign[_grown(seeds, direction * difference > weak_least)] = direction
+            sign[hysteresis(seeds, direction * difference > weak_least)] = direction
     joined = cv2.morphologyEx(np.abs(sign).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, GAP + 1), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     rows = np.asarray(stats[1:count], np.int32)
     return Outliers(
         sign, np.maximum(here - top, bottom - here).astype(np.float32), np.asarray(labels, np.int32), rows, trust
     )
-
-
-def _grown(seeds: NDArray[np.bool_], weak: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Seeds with the weak samples that hang together with them."""
-    _, joined = cv2.connectedComponents((weak | seeds).astype(np.uint8), connectivity=8)
-    labels = np.asarray(joined, np.intp)
-    kept = np.zeros(int(labels.max()) + 1, bool)
-    kept[np.unique(labels[seeds])] = True
-    kept[0] = False
-    return kept[labels]

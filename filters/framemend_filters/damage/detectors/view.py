@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.flow import LUMA, dis_flow, expand, flow_picture, halvings, sample_positions, warp
+from framemend_filters.engine.flow import COARSE, LUMA, dis_flow, expand, flow_picture, halvings, sample_positions, warp
 from framemend_filters.engine.noise import noise_level
 
 Picture = NDArray[np.float32]
@@ -108,12 +108,10 @@ class View:
     def _flow(self, here: int, there: int) -> NDArray[np.float32]:
         height, width = self.shape
         scale = 1 << halvings(height, width)
-        return expand(dis_flow(self._thumb(here), self._thumb(there), scale), scale)[:height, :width]
+        return expand(dis_flow(self._thumb(here), self._thumb(there), scale, COARSE), scale)[:height, :width]
 
     def _thumb(self, number: int) -> NDArray[np.uint8]:
-        return self.memory.get(
-            ("thumb", number), lambda: flow_picture(self.frames[number].astype(np.float32, copy=False))
-        )
+        return self.memory.get(("thumb", number), lambda: flow_picture(self.frames[number], COARSE))
 
 
 def luma(frame: Frame) -> Picture:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,4 +24,4 @@ def open_network(settings: RepairSettings) -> tuple[Network, str]:
             dtype = torch.float32
     else:
         network = load_model(settings.model)
-    return partial(place(network, device, dtype), return_dict=False), device
+    return place(network, device, dtype), device

@@ -4,6 +4,7 @@ every sample and whatever is left out shows."""
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ def _main_module_is_a_file_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
     main = sys.modules["__main__"]
     if not Path(getattr(main, "__file__", None) or __file__).is_file():
         monkeypatch.delattr(main, "__file__")
+
+
+@pytest.fixture(autouse=True)
+def _scheduled_as_usual() -> Iterator[None]:
+    """A test that left its process at real-time priority could hang the machine, in a test long after it."""
+    yield
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        pytest.fail("the test left this process at real-time priority")
 
 
 @pytest.fixture(scope="session")

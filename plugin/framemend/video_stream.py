@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from .frames import field_order, matrix_and_range
 from .hdr import StaticHdr, hdr_options
 from .recipes import BOTTOM_FIRST, INTERLACED, Recipe
+from .scheduling import usual_scheduling
 from .tags import stream_tags
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def open_early(video: VideoStream) -> None:
     """Open the encoder of a stream made from a template before the header is written: PyAV leaves that to the first frame."""
     context: VideoCodecContext = video.codec_context
     if context.is_encoder and not context.is_open:
-        context.open(strict=False)
+        with usual_scheduling():
+            context.open(strict=False)
 
 
 def shown_shape(source: VideoSource) -> Fraction | None:

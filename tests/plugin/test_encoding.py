@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -13,6 +15,7 @@ from framemend.encode_options import EncodeSettings, merge_options
 from framemend.frames import build_frame, views
 from framemend.hdr import StaticHdr, hdr_options
 from framemend.matroska import complete_head
+from framemend.scheduling import usual_scheduling
 from framemend_filters.errors import SettingError
 
 
@@ -79,6 +82,24 @@ def test_ten_bits_stay_ten_bits_in_webm(tmp_path, write_clip, repair):
     status, _, err = repair(given, tmp_path / "out.webm", "--strength", 0)
     assert status == 0, err
     assert stream_of(tmp_path / "out.webm")[:2] == ("av1", "yuv420p10le")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="SVT-AV1 asks for real time as root alone")
+def test_av1_does_not_make_the_process_a_real_time_one(tmp_path, write_clip, repair):
+    def policies():
+        return {os.sched_getscheduler(int(thread.name)) for thread in Path("/proc/self/task").iterdir()}
+
+    context = av.CodecContext.create("libsvtav1", "w")
+    context.width = context.height = 64
+    context.pix_fmt, context.time_base = "yuv420p", Fraction(1, 25)
+    with usual_scheduling():
+        context.open()
+        assert os.SCHED_FIFO in policies()  # what it is there for
+    assert policies() == {os.SCHED_OTHER}, "the encoder's threads run on"
+    given = write_clip(tmp_path / "in.mkv", pix_fmt="yuv420p", frames=3)
+    status, _, err = repair(given, tmp_path / "out.mkv", "--strength", 0, "--codec", "libsvtav1")
+    assert status == 0, err
+    assert policies() == {os.SCHED_OTHER}
 
 
 def test_profile_and_codec_exclude_each_other():

@@ -112,15 +112,15 @@ def damage(clean: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Da
 
 
 _SHARES = {
-    "noise": 0.33,
-    "codec": 0.16,
+    "noise": 0.30,
+    "codec": 0.17,
     "blur": 0.11,
     "jpeg": 0.02,
-    "holes": 0.20,
+    "holes": 0.17,
     "mixed": 0.07,
-    "clean": 0.06,
-    "film": 0.025,
-    "tape": 0.025,
+    "clean": 0.04,
+    "film": 0.07,
+    "tape": 0.05,
 }
 _CODECS = {"h264": (24, 45), "hevc": (24, 42), "mpeg2": (3, 28), "mpeg4": (3, 28)}
 
@@ -137,11 +137,11 @@ def _any_blur(frames: Frames, rng: np.random.Generator) -> Frames:
 def _any_noise(frames: Frames, rng: np.random.Generator, severe: bool) -> Frames:
     sigma = float(np.exp(rng.uniform(np.log(2), np.log(55 if severe else 20))))
     chance = rng.random()
-    if chance < 0.72:
+    if chance < 0.66:
         return gaussian_noise(frames, sigma, rng)
-    if chance < 0.79:
+    if chance < 0.73:
         return poisson_noise(frames, (255 / sigma) ** 2 / 2.5, rng)
-    if chance < 0.88:
+    if chance < 0.87:
         peak = max(40.0, (124 / sigma) ** 2)  # about `sigma` in the middle tones
         return low_light(frames, peak, min(3.0, float(rng.uniform(0.05, 0.25)) * peak**0.5), rng)
     return film.grain(frames, sigma * 0.7, float(rng.uniform(0.0, 1.1)), rng)

@@ -69,9 +69,9 @@ class Motion:
         self.scale = max(FLOW_SCALE, self._picture_scale)
         self._frames = frames
         self._memory = memory
-        self._pictures = _Once[int, NDArray[np.uint8]]()
-        self._flows = _Once[Pair, Flow]()
-        self._trust = _Once[Pair, Flow]()
+        self._pictures = Once[int, NDArray[np.uint8]]()
+        self._flows = Once[Pair, Flow]()
+        self._trust = Once[Pair, Flow]()
         if memory:
             for pair, flow in memory.take(self._inputs()).items():
                 self._flows.put(pair, flow)
@@ -106,7 +106,7 @@ class Motion:
         return self._pictures.get(number, lambda i: flow_picture(self._frames[i]))
 
 
-class _Once[K, V]:
+class Once[K, V]:
     """Values made once each, however many threads ask: those that come second wait."""
 
     def __init__(self) -> None:

@@ -1,7 +1,9 @@
-"""Blind estimate of the strength of noise in a frame."""
+"""Blind estimates of the strength of noise: in a frame alone, and in what changes from frame to frame."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -14,6 +16,13 @@ FLAT_SHARE = 0.3
 """Share of the blocks, the flattest, that the estimate is taken from."""
 DARKEST, BRIGHTEST = 3 / 255, 252 / 255
 """Blocks darker or brighter than this on average are clipped (black bars, blown-out sky) and say nothing."""
+
+STEADY_SHARE = 0.25
+"""Quantile of the errors of blocks that stands for noise: what is beyond it may be misaligned (chosen on data/val)."""
+ALIGNMENT = 2 / 255**2
+"""Variance that alignment alone makes, and that is taken off what changes from frame to frame."""
+TONES, FEWEST = 8, 16
+"""Steps of brightness that are judged each by itself, and the fewest blocks to judge them by."""
 
 _KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 """Difference of two Laplacians: blind to edges and ramps, unit gain for white noise (Immerkaer,
@@ -45,3 +54,32 @@ def noise_level(frame: NDArray[np.float32], known: NDArray[np.float32] | None = 
         return None
     flattest = levels[: max(1, int(np.ceil(FLAT_SHARE * levels.size)))]
     return float(np.sqrt(np.pi / 2) * flattest.mean())
+
+
+@dataclass(frozen=True)
+class NoiseByTone:
+    """Variance of noise by the brightness of the picture, both on its scale (0..1): brightness rises, one value each."""
+
+    brightness: NDArray[np.float32]
+    variance: NDArray[np.float32]
+
+    def at(self, luma: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The variance where the picture is as bright as `luma`, of the same shape."""
+        return np.interp(luma, self.brightness, self.variance).astype(np.float32)
+
+
+def noise_by_tone(blocks: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> NoiseByTone | None:
+    """The noise of a piece of video, from how blocks differ from the same place in other frames.
+
+    blocks: of each pair of frames the brightness of blocks, and half the mean squared difference there. Grain two samples
+    wide, streaks of tape and the shadows' noise of cameras show here, which an estimate from one frame alone takes for
+    picture, or for even. None: too little to judge by.
+    """
+    brightness, errors = (np.concatenate([part[i] for part in blocks]) if blocks else np.zeros(0) for i in range(2))
+    usable = (brightness > DARKEST) & (brightness < BRIGHTEST)
+    brightness, errors = brightness[usable], errors[usable]
+    if len(errors) < FEWEST:
+        return None
+    steps = np.array_split(np.argsort(brightness, kind="stable"), min(TONES, len(errors) // FEWEST))
+    variance = [max(0.0, float(np.quantile(errors[s], STEADY_SHARE)) - ALIGNMENT) for s in steps]
+    return NoiseByTone(np.array([brightness[s].mean() for s in steps], np.float32), np.array(variance, np.float32))

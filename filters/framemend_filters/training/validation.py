@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from framemend_filters.damage import defects, lens, synthesis
+from framemend_filters.damage import defects, film, lens, synthesis, tape
 from framemend_filters.engine.align import align_segment
 from framemend_filters.engine.windows import Segment
 from framemend_filters.training.data import ClipSource
@@ -17,7 +17,9 @@ from framemend_filters.training.pool import pack
 from framemend_filters.training.recipe import Recipe
 from framemend_filters.training.samples import Sample, WindowShape, cropped
 
-TASKS = ("noise10", "noise20", "noise40", "h264", "blur", "clean", "box", "moving", "scratches", "lost")
+TASKS = (
+    "noise10", "noise20", "noise40", "lowlight", "h264", "blur", "film", "tape", "clean", "box", "moving", "scratches", "lost",
+)  # fmt: skip
 WINDOWS = 5
 """Windows of a clip: two were too few, and chose weights that were worse on whole frames."""
 
@@ -82,6 +84,13 @@ def _spoil(clean: NDArray[np.uint8], task: str, rng: np.random.Generator, source
         return source.codec_round_trip(clean, "h264", 38), masks
     if task == "blur":
         return lens.gaussian_blur(clean, 1.5), masks
+    if task == "lowlight":
+        return synthesis.low_light(clean, 120, 1.5, rng), masks
+    if task == "film":
+        return film.grain(film.flicker(clean, 0.04, rng), 8, 0.7, rng), masks
+    if task == "tape":
+        coded = tape.composite(clean, 3.77, tape.NTSC_PHASE, rng)
+        return tape.line_jitter(tape.tape_noise(tape.chroma_bleed(coded, 2.5, 1.0), 6, rng), 0.4, rng), masks
     if task == "box":
         height, width = clean.shape[1:3]
         masks[

@@ -1,0 +1,75 @@
+"""How much lighter or darker one frame is than another: film flickers, lamps do, cameras set their exposure."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from framemend_filters.engine.flow import expand, inside, reduce, sample_positions, warp
+
+BLOCK = 16
+"""Edge of the blocks whose means are compared, in samples."""
+SCALE = 4
+"""How far the pictures are reduced that are laid onto each other for it."""
+LEAST_GAIN, MOST_GAIN = 0.004, 0.4
+"""Natural logs of gains: below the first (root mean square; one code at white) frames are taken for equally exposed, and
+none is beyond the other."""
+_FEW_BLOCKS, _MANY_BLOCKS = 12, 2048
+_ROUNDS = 6
+_DARK, _LIGHT, _LIFT = 0.02, 0.98, 0.01
+_STIFFNESS = np.diag([0.0, 0.01, 0.01, 0.03, 0.03, 0.03])
+"""Keeps the field flat where few blocks say otherwise."""
+
+
+def reduced_brightness(frame: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Brightness of a frame H W 3, 0..1, reduced by SCALE: h w float32."""
+    brightness = cv2.transform(frame.astype(np.float32, copy=False), np.full((1, 3), 1 / 3, np.float32))
+    return reduce(np.asarray(brightness, np.float32), SCALE)
+
+
+def gain_field(
+    here: NDArray[np.float32], there: NDArray[np.float32], flow: NDArray[np.float32], scale: int
+) -> NDArray[np.float32] | None:
+    """What to multiply the samples of another frame by, once they are laid onto this one, to be exposed as it is.
+
+    here, there: `reduced_brightness` of both frames; flow from here to there, reduced by `scale` (a power of 2). h w float32,
+    one value for BLOCK samples of an edge: a smooth field (a quadratic in x and y fitted to the log ratios of blocks, those
+    that differ otherwise counting little); None where both are exposed alike, or nothing can be compared.
+    """
+    coarse = reduce(flow, SCALE // scale) if scale < SCALE else expand(flow, scale // SCALE)
+    positions = sample_positions(coarse[: here.shape[0], : here.shape[1]] / np.float32(SCALE))
+    seen = reduce(inside(positions, *here.shape), BLOCK // SCALE)
+    here, there = (reduce(picture, BLOCK // SCALE) for picture in (here, warp(there, positions)))
+    height, width = here.shape
+    coarse = reduce(flow, BLOCK // scale) if scale < BLOCK else flow
+    positions = sample_positions(coarse[:height, :width] / np.float32(BLOCK))
+    seen = warp(there, positions)
+    usable = (
+        (inside(positions, height, width) > 0) & (np.minimum(here, seen) > _DARK) & (np.maximum(here, seen) < _LIGHT)
+    )
+    places = np.flatnonzero(usable)
+    if len(places) < _FEW_BLOCKS:
+        return None
+    places = places[:: -(-len(places) // _MANY_BLOCKS)]
+    basis = _basis(height, width)
+    terms = basis[places]
+    ratios = np.log((here.ravel()[places] + _LIFT) / (there.ravel()[places] + _LIFT)).astype(np.float64)
+    fitted = np.array([np.median(ratios), 0, 0, 0, 0, 0])
+    for _ in range(_ROUNDS):  # reweighted least squares (Geman and McClure's weights)
+        misses = ratios - terms @ fitted
+        width_of_misses = max(1.4826 * float(np.median(np.abs(misses))), 0.002)
+        weights = 1 / np.square(1 + np.square(misses / (2 * width_of_misses)))
+        weighted = terms * weights[:, None]
+        fitted = np.linalg.solve(weighted.T @ terms + _STIFFNESS * weights.sum(), weighted.T @ ratios)
+    field = (basis @ fitted).reshape(height, width)
+    if np.sqrt(np.square(field).mean()) < LEAST_GAIN:
+        return None
+    return np.exp(np.clip(field, -MOST_GAIN, MOST_GAIN)).astype(np.float32)
+
+
+def _basis(height: int, width: int) -> NDArray[np.float64]:
+    """1, x, y, x^2, x y, y^2 of each block, x and y from -1 to 1: (h w) x 6."""
+    y, x = np.mgrid[:height, :width].reshape(2, -1).astype(np.float64)
+    y, x = (y + 0.5) / height * 2 - 1, (x + 0.5) / width * 2 - 1
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)

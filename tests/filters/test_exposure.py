@@ -7,8 +7,9 @@ from pictures import panning_clip, psnr
 from framemend_filters.damage.film import grain
 from framemend_filters.damage.synthesis import low_light
 from framemend_filters.engine.align import align_segment
-from framemend_filters.engine.exposure import BLOCK, gain_field, reduced_brightness
-from framemend_filters.engine.flow import expand
+from framemend_filters.engine.borrow import Borrower
+from framemend_filters.engine.exposure import BLOCK, LEAST_SCALE, brightness, gain_field
+from framemend_filters.engine.flow import expand, reduce
 from framemend_filters.engine.motion import Motion
 from framemend_filters.engine.noise import noise_by_tone
 from framemend_filters.engine.windows import Segment
@@ -24,7 +25,8 @@ def _uneven(strength: float) -> np.ndarray:
 
 def _field(clip: np.ndarray) -> np.ndarray | None:
     motion = Motion(dict(enumerate(clip)))
-    return gain_field(reduced_brightness(clip[0]), reduced_brightness(clip[1]), motion.flow(0, 1), motion.scale)
+    here, there = (reduce(brightness(frame), LEAST_SCALE) for frame in clip)
+    return gain_field(here, there, reduce(motion.flow(0, 1), LEAST_SCALE // motion.scale), LEAST_SCALE)
 
 
 @pytest.mark.parametrize("strength", [0.05, -0.08, 0.2])
@@ -86,6 +88,22 @@ def test_noise_in_the_shadows_is_found_to_be_stronger() -> None:
     spread = [float((t[0] - t[1]).std() / np.sqrt(2)) * 255 for t in truth]
     assert dark == pytest.approx(spread[0], rel=0.2) and light == pytest.approx(spread[1], rel=0.2)
     assert dark > 1.5 * light
+
+
+@pytest.mark.parametrize("strength", [0.08, -0.15])
+def test_what_a_hole_takes_from_other_frames_is_exposed_as_its_own_frame_is(strength: float) -> None:
+    """The camera pans, so that the frames before and after show what the hole hides; they are lighter or darker."""
+    clip = panning_clip(9, *SIZE, speed=6) * np.float32(0.7)
+    given = {t: frame if t == 4 else frame * _uneven(strength) for t, frame in enumerate(clip)}
+    hole = np.zeros(SIZE, np.uint8)
+    hole[50:80, 90:110] = 255
+    given[4] = np.where(hole[..., None] > 0, np.float32(0), given[4])
+    filled = Borrower(Segment(range(4, 5), range(9)), given, {4: hole}).fill(4)
+    inside = hole > 0
+    assert filled.certainty[inside].min() > 0
+    assert psnr(filled.picture[inside], clip[4][inside]) > 34
+    off = filled.picture[inside].mean() / clip[4][inside].mean()
+    assert abs(float(off) - 1) < 0.01
 
 
 def test_a_clip_without_noise_has_none_in_time_either() -> None:

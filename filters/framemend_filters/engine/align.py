@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from framemend_filters.engine import exposure
 from framemend_filters.engine.borrow import Borrower
-from framemend_filters.engine.flow import expand, inside, sample_positions, warp
+from framemend_filters.engine.flow import expand, inside, reduce, sample_positions, warp
 from framemend_filters.engine.motion import FlowMemory, Motion, Once
 from framemend_filters.engine.noise import noise_by_tone, noise_level
 from framemend_filters.engine.shrink import shrink
@@ -227,14 +227,15 @@ class Aligner:
 
     def _gain(self, t: int, other: int) -> NDArray[np.float32] | None:
         """See `exposure.gain_field`."""
+        finer = max(1, exposure.LEAST_SCALE // self._motion.scale)
+        scale = self._motion.scale * finer
 
         def brightness(i: int) -> NDArray[np.float32]:
-            return self._brightness.get(i, lambda i: exposure.reduced_brightness(self._filled[i].picture))
+            return reduce(exposure.brightness(self._filled[i].picture), scale)
 
         def fit(_: tuple[int, int]) -> NDArray[np.float32] | None:
-            return exposure.gain_field(
-                brightness(t), brightness(other), self._motion.flow(t, other), self._motion.scale
-            )
+            here, there = (self._brightness.get(i, brightness) for i in (t, other))
+            return exposure.gain_field(here, there, reduce(self._motion.flow(t, other), finer), scale)
 
         return self._gains.get((t, other), fit)
 

@@ -2,7 +2,7 @@
 
 Flow between consecutive frames is completed through the holes (`completion`); every hidden sample follows it forward and
 backward until it comes out on a sample that is given, and takes its colour there (read once, so that nothing blurs with
-distance). What no frame in reach shows is spread in from the surroundings. A lost frame (hidden as a whole) is first
+distance), exposed as the frame with the hole is. What no frame in reach shows is spread in from the surroundings. A lost frame (hidden as a whole) is first
 interpolated between the nearest frames that are given. The model goes on from this picture.
 """
 
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framemend_filters.engine import exposure
 from framemend_filters.engine.completion import complete
 from framemend_filters.engine.filled import AGREEMENT, Filled
 from framemend_filters.engine.flow import (
@@ -64,6 +65,7 @@ class Borrower:
         self._pictures: dict[int, NDArray[np.uint8]] = {}
         self._memory = memory
         self._flows = memory.take(self._inputs()) if memory else {}
+        self._gains: dict[tuple[int, int], NDArray[np.float32] | None] = {}
 
     def remember(self) -> None:
         """Leave the flows that the next segment needs as well in the memory."""
@@ -121,21 +123,24 @@ class Borrower:
         return Filled(spread(picture, unseen).astype(frame.dtype, copy=False), sure, sources)
 
     def _follow(self, points: NDArray[np.float32], way: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Colours (N 3) that points of frame way[0] have where they come into sight along `way`, and after how many
-        frames (N, 0: never)."""
+        """Colours (N 3) that points of frame way[0] have where they come into sight along `way`, exposed as it is, and after
+        how many frames (N, 0: never)."""
         colour = np.zeros((len(points), 3), np.float32)
         steps = np.zeros(len(points), np.float32)
         position = points.copy()
+        exposed = np.ones(len(points), np.float32)
         open_ = np.arange(len(points))
         for here, there in itertools.pairwise(way):
             if not open_.size:
                 break
+            if (gain := self._gain(here, there)) is not None:
+                exposed = exposed * read_points(gain, _reduced(position, exposure.BLOCK))[:, 0]
             step_taken = self._step(here, there, position)
             position = position + step_taken
             miss = np.linalg.norm(step_taken + self._step(there, here, position), axis=1)
             comes_back = miss < ROUND_TRIP[0] + ROUND_TRIP[1] * np.linalg.norm(step_taken, axis=1)
             within = (inside(position, *self._shape) > 0) & comes_back
-            position, open_ = position[within], open_[within]
+            position, exposed, open_ = position[within], exposed[within], open_[within]
             if not open_.size:
                 break
             if there in self._holes:
@@ -143,17 +148,27 @@ class Borrower:
                 visible = hidden == 0
             else:
                 visible = np.ones(len(open_), bool)
-            colour[open_[visible]] = read_points(self._frames[there], position[visible])
+            seen = read_points(self._frames[there], position[visible]) * exposed[visible, None]
+            colour[open_[visible]] = np.minimum(seen, 1)
             steps[open_[visible]] = abs(there - way[0])
-            position, open_ = position[~visible], open_[~visible]
+            position, exposed, open_ = position[~visible], exposed[~visible], open_[~visible]
         return colour, steps
 
     def _step(self, here: int, there: int, position: NDArray[np.float32]) -> NDArray[np.float32]:
         """Where points (N 2) of frame `here` go on the way to frame `there`, N 2."""
-        place = (
-            position if self._scale == 1 else (position + np.float32(0.5)) / np.float32(self._scale) - np.float32(0.5)
-        )
-        return read_points(self._flow(here, there), place)
+        return read_points(self._flow(here, there), _reduced(position, self._scale))
+
+    def _gain(self, here: int, there: int) -> NDArray[np.float32] | None:
+        """See `exposure.gain_field`; what lies in holes is not compared."""
+        if (here, there) not in self._gains:
+            finer = max(1, exposure.LEAST_SCALE // self._scale)
+            lights = [reduce(self._picture(i).astype(np.float32) / np.float32(255), finer) for i in (here, there)]
+            holes = [reduce(self._reduced_hole(i).astype(np.float32), finer) for i in (here, there)]
+            flow = reduce(self._flow(here, there), finer)
+            self._gains[here, there] = exposure.gain_field(
+                lights[0], lights[1], flow, self._scale * finer, (holes[0], holes[1])
+            )
+        return self._gains[here, there]
 
     def _interpolate(self, index: int) -> Filled:
         """A lost frame between the nearest that are given."""
@@ -206,6 +221,11 @@ class Borrower:
             height, width = (-(-edge // self._scale) for edge in self._shape)
             return np.zeros((height, width), bool)
         return hole if self._scale == 1 else reduce(hole.astype(np.float32), self._scale) > 0
+
+
+def _reduced(position: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+    """Where points of a frame (N 2) lie in what is reduced by `scale`."""
+    return position if scale == 1 else (position + np.float32(0.5)) / np.float32(scale) - np.float32(0.5)
 
 
 def spread(picture: NDArray[np.float32], unknown: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.flow import expand, inside, reduce, sample_positions, warp
+from framemend_filters.engine.flow import inside, reduce, sample_positions, warp
 
 BLOCK = 16
 """Edge of the blocks whose means are compared, in samples."""
-SCALE = 4
-"""How far the pictures are reduced that are laid onto each other for it."""
+LEAST_SCALE = 4
+"""How far the pictures are reduced at least that are laid onto each other for it."""
 LEAST_GAIN, MOST_GAIN = 0.004, 0.4
 """Natural logs of gains: below the first (root mean square; one code at white) frames are taken for equally exposed, and
 none is beyond the other."""
@@ -22,32 +22,33 @@ _STIFFNESS = np.diag([0.0, 0.01, 0.01, 0.03, 0.03, 0.03])
 """Keeps the field flat where few blocks say otherwise."""
 
 
-def reduced_brightness(frame: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Brightness of a frame H W 3, 0..1, reduced by SCALE: h w float32."""
-    brightness = cv2.transform(frame.astype(np.float32, copy=False), np.full((1, 3), 1 / 3, np.float32))
-    return reduce(np.asarray(brightness, np.float32), SCALE)
+def brightness(frame: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Mean of the channels of a frame H W 3: H W float32."""
+    channels = frame.astype(np.float32, copy=False)
+    return np.asarray(cv2.transform(channels, np.full((1, 3), 1 / 3, np.float32)), np.float32)
 
 
 def gain_field(
-    here: NDArray[np.float32], there: NDArray[np.float32], flow: NDArray[np.float32], scale: int
+    here: NDArray[np.float32],
+    there: NDArray[np.float32],
+    flow: NDArray[np.float32],
+    scale: int,
+    hidden: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
 ) -> NDArray[np.float32] | None:
     """What to multiply the samples of another frame by, once they are laid onto this one, to be exposed as it is.
 
-    here, there: `reduced_brightness` of both frames; flow from here to there, reduced by `scale` (a power of 2). h w float32,
-    one value for BLOCK samples of an edge: a smooth field (a quadratic in x and y fitted to the log ratios of blocks, those
-    that differ otherwise counting little); None where both are exposed alike, or nothing can be compared.
+    here, there: brightness of both frames, 0..1, and flow from here to there, reduced by `scale`, a power of 2 from LEAST_SCALE
+    to BLOCK; hidden: more than 0 where each has a hole. h w float32, one value for BLOCK samples of an edge: a smooth field (a
+    quadratic in x and y fitted to the log ratios of blocks, those that differ otherwise counting little); None where both are
+    exposed alike, or nothing can be compared.
     """
-    coarse = reduce(flow, SCALE // scale) if scale < SCALE else expand(flow, scale // SCALE)
-    positions = sample_positions(coarse[: here.shape[0], : here.shape[1]] / np.float32(SCALE))
-    seen = reduce(inside(positions, *here.shape), BLOCK // SCALE)
-    here, there = (reduce(picture, BLOCK // SCALE) for picture in (here, warp(there, positions)))
+    positions = sample_positions(flow / np.float32(scale))
+    shown = inside(positions, *here.shape)
+    if hidden is not None:
+        shown *= (hidden[0] == 0) & (warp(hidden[1], positions) == 0)
+    here, there, seen = (reduce(plane, BLOCK // scale) for plane in (here, warp(there, positions), shown))
     height, width = here.shape
-    coarse = reduce(flow, BLOCK // scale) if scale < BLOCK else flow
-    positions = sample_positions(coarse[:height, :width] / np.float32(BLOCK))
-    seen = warp(there, positions)
-    usable = (
-        (inside(positions, height, width) > 0) & (np.minimum(here, seen) > _DARK) & (np.maximum(here, seen) < _LIGHT)
-    )
+    usable = (seen > 0.999) & (np.minimum(here, there) > _DARK) & (np.maximum(here, there) < _LIGHT)
     places = np.flatnonzero(usable)
     if len(places) < _FEW_BLOCKS:
         return None

@@ -83,7 +83,7 @@ def test_noise_in_the_shadows_is_found_to_be_stronger() -> None:
     error = (np.square(blocks[0] - blocks[1]) / 2).mean((1, 3, 4)).ravel().astype(np.float32)
     found = noise_by_tone([(blocks[0].mean((1, 3, 4)).ravel().astype(np.float32), error)])
     assert found is not None
-    dark, light = np.sqrt(found.at(np.array([40 / 255, 200 / 255], np.float32))) * 255
+    dark, light = np.sqrt(found.at(np.array([[40 / 255, 200 / 255]], np.float32))[0]) * 255
     truth = [noisy[:, :, int((tone - 20) / 215 * SIZE[1]) + np.arange(-6, 7)] for tone in (40, 200)]
     spread = [float((t[0] - t[1]).std() / np.sqrt(2)) * 255 for t in truth]
     assert dark == pytest.approx(spread[0], rel=0.2) and light == pytest.approx(spread[1], rel=0.2)

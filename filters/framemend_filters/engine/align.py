@@ -16,10 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine import exposure
 from framemend_filters.engine.borrow import Borrower
-from framemend_filters.engine.flow import expand, inside, reduce, sample_positions, warp
-from framemend_filters.engine.motion import FlowMemory, Motion, Once
+from framemend_filters.engine.exposure import brightness
+from framemend_filters.engine.flow import expand
+from framemend_filters.engine.laying import Laying
+from framemend_filters.engine.motion import FlowMemory, Motion
 from framemend_filters.engine.noise import noise_by_tone, noise_level
 from framemend_filters.engine.shrink import shrink
 from framemend_filters.engine.windows import Segment
@@ -41,8 +42,6 @@ STRONG_NOISE = 12 / 255
 
 TONE_BOX = 9
 """Edge of the box over which the brightness is taken that noise is looked up by."""
-STRIP, STRIP_BLOCKS = 8, 2048
-"""Noise is judged in blocks of this edge, in no more of them a frame than this."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +123,7 @@ class Aligner:
         self._lost = {i for i in written if filler.is_lost(i)}
         self._masks = {i: masks[i] for i in wanted if i in masks and masks[i].any()}
         self._motion = Motion({i: filled.picture for i, filled in self._filled.items()}, memory)
-        self._brightness = Once[int, NDArray[np.float32]]()
-        self._gains = Once[tuple[int, int], NDArray[np.float32] | None]()
+        self._laying = Laying(self._filled, self._masks, self._motion)
         self._by_tone = noise_by_tone([blocks for t in written if (blocks := self._changes(t))])
 
     def part(self, rows: slice, columns: slice, threads: int = 1) -> Aligned:
@@ -190,23 +188,16 @@ class Aligner:
                     made.validity[place, near] = 0
                     near += 1
                 continue
-            flow = expand(self._motion.flow(t, other), self._motion.scale, rows, columns)
-            positions = sample_positions(flow, rows.start, columns.start)
-            picture = warp(self._filled[other].picture, positions, cubic=True)
-            exposed = self._exposed(picture, t, other, rows, columns)
-            visible = inside(positions, self.height, self.width)
-            if other in self._masks:
-                shown = self._filled[other].certainty * (self._masks[other] == 0)
-                visible = visible * warp(shown, positions)
+            laid = self._laying.lay(other, t, rows, columns)
             if is_real:
-                weight = _likeness(exposed, frame, expected) * visible
-                cv2.accumulateProduct(exposed, cv2.merge([weight] * 3), total)
+                weight = _likeness(laid.exposed, frame, expected) * laid.visible
+                cv2.accumulateProduct(laid.exposed, cv2.merge([weight] * 3), total)
                 count += weight
                 squares += weight * weight
             if is_near:
                 trust = expand(self._motion.consistency(t, other), self._motion.scale, rows, columns)
-                _write(picture[inner], made.neighbours[place, near])
-                made.validity[place, near] = (visible * trust)[inner]
+                _write(laid.picture[inner], made.neighbours[place, near])
+                made.validity[place, near] = (laid.visible * trust)[inner]
                 near += 1
         mean = np.where(count[..., None] > 1e-3, total / np.maximum(count, 1e-3)[..., None], frame).astype(np.float32)
         left = np.where(count > LEAST_COUNT, np.sqrt(squares) / np.maximum(count, LEAST_COUNT), LEAST_COUNT**-0.5)
@@ -222,65 +213,13 @@ class Aligner:
         least = np.full(frame.shape[:2], self.noise**2, np.float32)
         if self._by_tone is None:
             return least
-        luma = np.asarray(cv2.blur(frame.mean(2), (TONE_BOX, TONE_BOX)), np.float32)
-        return np.maximum(least, self._by_tone.at(luma))
-
-    def _gain(self, t: int, other: int) -> NDArray[np.float32] | None:
-        """See `exposure.gain_field`."""
-        finer = max(1, exposure.LEAST_SCALE // self._motion.scale)
-        scale = self._motion.scale * finer
-
-        def brightness(i: int) -> NDArray[np.float32]:
-            return reduce(exposure.brightness(self._filled[i].picture), scale)
-
-        def fit(_: tuple[int, int]) -> NDArray[np.float32] | None:
-            here, there = (self._brightness.get(i, brightness) for i in (t, other))
-            return exposure.gain_field(here, there, reduce(self._motion.flow(t, other), finer), scale)
-
-        return self._gains.get((t, other), fit)
-
-    def _exposed(
-        self, picture: NDArray[np.float32], t: int, other: int, rows: slice, columns: slice
-    ) -> NDArray[np.float32]:
-        """A part of frame `other` that is laid onto frame t, exposed as that is."""
-        gain = self._gain(t, other)
-        if gain is None:
-            return picture
-        return np.asarray(picture * expand(gain, exposure.BLOCK, rows, columns)[..., None], np.float32)
+        tone = cv2.blur(brightness(frame), (TONE_BOX, TONE_BOX))
+        return np.maximum(least, self._by_tone.at(np.asarray(tone, np.float32)), out=least)
 
     def _changes(self, t: int) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-        """Brightness of blocks of frame t, and half the mean squared difference to the frame after it (or before), for
-        those that are seen in both; of a large frame from strips."""
+        """See `Laying.changes`: of frame t to the one after it, or before it; None where there is none."""
         near = [i for i in (t + 1, t - 1) if i in self._segment.reach and i in self._filled]
-        if not near or t in self._lost:
-            return None
-        other = near[0]
-        lines = self.height // STRIP
-        step = -(-lines * (self.width // STRIP) // STRIP_BLOCKS)
-        columns = slice(0, self.width)
-        found = [self._strip(t, other, slice(STRIP * i, STRIP * (i + 1)), columns) for i in range(0, lines, step)]
-        return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
-
-    def _strip(
-        self, t: int, other: int, rows: slice, columns: slice
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        frame = self._filled[t].picture[rows, columns].astype(np.float32, copy=False)
-        flow = expand(self._motion.flow(t, other), self._motion.scale, rows, columns)
-        positions = sample_positions(flow, rows.start, columns.start)
-        picture = self._exposed(warp(self._filled[other].picture, positions, cubic=True), t, other, rows, columns)
-        seen = inside(positions, self.height, self.width)
-        for i, shown in ((t, None), (other, positions)):
-            if i in self._masks:
-                known = (self._masks[i] == 0).astype(np.float32)
-                seen = seen * (known[rows, columns] if shown is None else warp(known, shown))
-        error = np.square(picture - frame).mean(2, dtype=np.float32) / np.float32(2)
-        count = error.shape[1] // STRIP
-
-        def means(values: NDArray[np.float32]) -> NDArray[np.float32]:
-            return values[:, : count * STRIP].reshape(STRIP, count, STRIP).mean((0, 2), dtype=np.float32)
-
-        whole = means(seen) > 0.999
-        return means(frame.mean(2, dtype=np.float32))[whole], means(error)[whole]
+        return self._laying.changes(t, near[0]) if near and t not in self._lost else None
 
 
 def _around(segment: Segment, radius: int) -> range:

@@ -63,9 +63,11 @@ class NoiseByTone:
     brightness: NDArray[np.float32]
     variance: NDArray[np.float32]
 
-    def at(self, luma: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The variance where the picture is as bright as `luma`, of the same shape."""
-        return np.interp(luma, self.brightness, self.variance).astype(np.float32)
+    def at(self, tone: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The variance where the picture is as bright as `tone`, H W, to the nearest of 256 steps."""
+        table = np.interp(np.arange(256) / 255, self.brightness, self.variance).astype(np.float32)
+        codes = cv2.convertScaleAbs(tone, alpha=255)
+        return np.asarray(cv2.LUT(codes, table), np.float32)
 
 
 def noise_by_tone(blocks: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> NoiseByTone | None:

@@ -112,11 +112,11 @@ def damage(clean: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Da
 
 
 _SHARES = {
-    "noise": 0.30,
-    "codec": 0.17,
-    "blur": 0.11,
+    "noise": 0.26,
+    "codec": 0.24,
+    "blur": 0.10,
     "jpeg": 0.02,
-    "holes": 0.17,
+    "holes": 0.15,
     "mixed": 0.07,
     "clean": 0.04,
     "film": 0.07,
@@ -148,7 +148,7 @@ def _any_noise(frames: Frames, rng: np.random.Generator, severe: bool) -> Frames
 
 
 def _any_codec(frames: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Frames:
-    codec = str(rng.choice(list(_CODECS), p=[0.55, 0.1, 0.2, 0.15]))
+    codec = str(rng.choice(list(_CODECS), p=[0.42, 0.26, 0.2, 0.12]))
     low, high = _CODECS[codec]
     return round_trip(frames, codec, float(rng.integers(low, high + 1)))
 

@@ -17,7 +17,15 @@ from framemend_filters.damage.detectors.dust import dust
 from framemend_filters.damage.detectors.evidence import REACH as EVIDENCE_REACH
 from framemend_filters.damage.detectors.flicker import RADIUS as FLICKER_RADIUS
 from framemend_filters.damage.detectors.flicker import flicker_gain
-from framemend_filters.damage.detectors.learned import RULES, Reduced, full_size, learned_mask, log_odds, reduction
+from framemend_filters.damage.detectors.learned import (
+    RULES,
+    Reduced,
+    full_size,
+    is_one_sided,
+    learned_mask,
+    log_odds,
+    reduction,
+)
 from framemend_filters.damage.detectors.lost import REACH as LOST_REACH
 from framemend_filters.damage.detectors.lost import Loss, is_blank, lost
 from framemend_filters.damage.detectors.overlay import Overlay
@@ -148,7 +156,8 @@ class Finder:
         shape, scale = view.shape, reduction(view.shape[0])
         seen = view if scale == 1 else View(Reduced(view.frames, scale), view.index, view.reach, self._reduced)
         shown = log_odds(seen) or {}
-        found = {k: learned_mask(shown[k], RULES[k], scale, shape) for k in self._learned if k in shown}
+        one_sided = is_one_sided(seen)
+        found = {k: learned_mask(shown[k], RULES[k], scale, shape, one_sided) for k in self._learned if k in shown}
         masks = {kind: mask for kind, mask in found.items() if mask is not None}
         odds = {kind: float(shown[kind].max()) for kind in masks}
         support = full_size(shown["dust"], scale, shape) if "dust" in shown else None

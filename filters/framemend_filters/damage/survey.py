@@ -23,7 +23,7 @@ MOST_STRETCHES = 8
 """Stretches kept; when there are more, every other is dropped and they come half as often from then on."""
 EVIDENCE = {"dust": 0.4, "scratches": 0.4, "dropouts": 0.15}
 """Share of the frames looked at closely that must show a kind of damage before `auto` looks for it everywhere."""
-SURE_ODDS = {"dust": 4.0, "scratches": 5.0, "dropouts": 8.0}
+SURE_ODDS = {"dust": 4.0, "scratches": 6.0, "dropouts": 9.0}
 """Log odds that the most likely find of a frame must have for the frame to count; chosen on validation clips, by what is
 found in rain, titles and flashes (tests/bench/tune_detectors.py)."""
 LEAST_FLICKER = 0.012

@@ -35,20 +35,22 @@ ON_GRID = 0.7
 class Rule:
     """How log odds become a mask: what is above `sure`, and above `likely` where it hangs together with that; most: share of a
     frame beyond which a mask is none, brightness leapt or a cut was missed; grid: edge of the cells that such damage fills, 0
-    where it has none; off_sides: leave what comes near to the left or right side, where the film gate weaves."""
+    where it has none; off_sides: leave what comes near to the left or right side, where the film gate weaves; one_sided: added
+    to `sure` where other frames are on one side of time alone, which tells less."""
 
     sure: float
     likely: float
     most: float = 0.1
     grid: int = 0
     off_sides: bool = False
+    one_sided: float = 0.0
 
 
 RULES = {
-    "dust": Rule(sure=2.0, likely=-2.0),
-    "scratches": Rule(sure=4.5, likely=-1.0, off_sides=True),
+    "dust": Rule(sure=1.0, likely=-4.0, one_sided=1.0),
+    "scratches": Rule(sure=4.0, likely=-2.0, off_sides=True),
     "dropouts": Rule(sure=4.0, likely=-2.0),
-    "blocks": Rule(sure=7.0, likely=1.0, most=0.5, grid=16),
+    "blocks": Rule(sure=10.0, likely=1.0, most=0.5, grid=16),
 }
 """The rule of each kind; chosen on validation clips (tests/bench/tune_detectors.py)."""
 
@@ -83,9 +85,17 @@ def log_odds(view: View) -> dict[str, NDArray[np.float32]] | None:
     return view.memory.get(("log odds", view.index, neighbours(view)), lambda: _log_odds(view))
 
 
-def learned_mask(odds: NDArray[np.float32], rule: Rule, scale: int, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+def is_one_sided(view: View) -> bool:
+    """Whether the frames that the network sees beside that of the view are all before it, or all after it."""
+    chosen = neighbours(view)
+    return chosen is not None and chosen[0] * chosen[1] > 0
+
+
+def learned_mask(
+    odds: NDArray[np.float32], rule: Rule, scale: int, shape: tuple[int, ...], one_sided: bool = False
+) -> NDArray[np.uint8] | None:
     """The mask, H W uint8 of `shape`, that log odds at 1/scale of the size lead to; None where it is empty."""
-    sure = odds > rule.sure
+    sure = odds > rule.sure + rule.one_sided * one_sided
     if not sure.any():
         return None
     chosen = hysteresis(sure, odds > rule.likely).astype(np.uint8)

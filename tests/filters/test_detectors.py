@@ -60,6 +60,17 @@ def test_dust_is_found_on_the_first_and_the_last_frame_of_a_shot() -> None:
     assert not found_in[1].any() and not found_in[FRAMES - 2].any()
 
 
+def test_where_frames_are_on_one_side_of_time_alone_dust_must_be_surer() -> None:
+    frames = scene()
+    views = [View(frames, i, range(FRAMES), Memory()) for i in (0, 1, FRAMES - 2, FRAMES - 1)]
+    assert [learned.is_one_sided(view) for view in views] == [True, False, False, True]
+    rule = learned.RULES["dust"]
+    odds = np.full((HEIGHT, WIDTH), -9, np.float32)
+    odds[40:44, 50:54] = rule.sure + rule.one_sided / 2
+    assert learned.learned_mask(odds, rule, 1, odds.shape) is not None
+    assert learned.learned_mask(odds, rule, 1, odds.shape, one_sided=True) is None
+
+
 def test_large_frames_are_looked_at_reduced(monkeypatch: pytest.MonkeyPatch) -> None:
     frames = scene()
     frames[6][60:62, 20:100] = 1.0

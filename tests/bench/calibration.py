@@ -35,7 +35,10 @@ def main() -> int:
         clean = read_clip(path, args.frames).frames
         for given, masks in _cases(clean):
             repairer = Repairer(RepairSettings(model=args.model, hole_grain=False), masked=masks is not None)
-            pairs = ((f.astype(np.float32) / 255, m) for f, m in zip(given, masks or [None] * len(given), strict=True))
+            pairs = (
+                (f.astype(np.float32) / 255, m)
+                for f, m in zip(given, [None] * len(given) if masks is None else masks, strict=True)
+            )
             for index, repair in enumerate(repairer.repair_stream(pairs)):
                 assert repair.error is not None
                 made = given[index] + repair.residual * 255

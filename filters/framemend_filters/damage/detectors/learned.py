@@ -48,7 +48,7 @@ class Rule:
 
 RULES = {
     "dust": Rule(sure=1.0, likely=-4.0, one_sided=1.0),
-    "scratches": Rule(sure=4.0, likely=-2.0, off_sides=True),
+    "scratches": Rule(sure=3.5, likely=-2.0, off_sides=True),
     "dropouts": Rule(sure=4.0, likely=-2.0),
     "blocks": Rule(sure=10.0, likely=1.0, most=0.5, grid=16),
 }

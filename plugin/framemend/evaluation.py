@@ -103,7 +103,7 @@ _BLIND: dict[str, Callable[[Frames, np.random.Generator], Frames]] = {
     "defocus": lambda clean, rng: lens.defocus(clean, 2.5),
     "motion": lambda clean, rng: lens.motion_blur(clean, 6, rng),
     "lowlight": lambda clean, rng: synthesis.low_light(clean, 120, 1.5, rng),
-    "tape": lambda clean, rng: _tape(clean, rng),
+    "tape": tape.recording,
 }
 
 
@@ -159,12 +159,6 @@ def _film(clean: Frames, rng: np.random.Generator) -> Case:
     woven = film.gate_weave(clean, 0.6, rng)
     given = film.grain(film.flicker(woven, 0.04, rng), 8, 0.7, rng)
     return Case(film.fine_scratches(given, 30, rng), clean=woven)
-
-
-def _tape(clean: Frames, rng: np.random.Generator) -> Frames:
-    coded = tape.composite(clean, 3.77, tape.NTSC_PHASE, rng)
-    recorded = tape.tape_noise(tape.chroma_bleed(coded, 2.5, 1.0), 6, rng)
-    return tape.line_jitter(recorded, 0.4, rng)
 
 
 def _box(shape: tuple[int, ...]) -> Masks:

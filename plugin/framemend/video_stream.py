@@ -111,7 +111,7 @@ def _has_second_layer(record: bytes) -> bool:
 
 
 def open_early(video: VideoStream) -> None:
-    """Open the encoder of a stream made from a template before the header is written: PyAV leaves that to the first frame."""
+    """Open the encoder before the header is written, which PyAV leaves to the first frame where a stream is made from a template."""
     context: VideoCodecContext = video.codec_context
     if context.is_encoder and not context.is_open:
         with usual_scheduling():

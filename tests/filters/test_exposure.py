@@ -8,7 +8,7 @@ from framemend_filters.damage.film import grain
 from framemend_filters.damage.synthesis import low_light
 from framemend_filters.engine.align import align_segment
 from framemend_filters.engine.borrow import Borrower
-from framemend_filters.engine.exposure import BLOCK, LEAST_SCALE, brightness, gain_field
+from framemend_filters.engine.exposure import BLOCK, brightness, compared_scale, gain_field
 from framemend_filters.engine.flow import expand, reduce
 from framemend_filters.engine.motion import Motion
 from framemend_filters.engine.noise import noise_by_tone
@@ -25,8 +25,8 @@ def _uneven(strength: float) -> np.ndarray:
 
 def _field(clip: np.ndarray) -> np.ndarray | None:
     motion = Motion(dict(enumerate(clip)))
-    here, there = (reduce(brightness(frame), LEAST_SCALE) for frame in clip)
-    return gain_field(here, there, reduce(motion.flow(0, 1), LEAST_SCALE // motion.scale), LEAST_SCALE)
+    here, there = (reduce(brightness(frame), compared_scale(motion.scale)) for frame in clip)
+    return gain_field(here, there, motion.flow(0, 1), motion.scale)
 
 
 @pytest.mark.parametrize("strength", [0.05, -0.08, 0.2])

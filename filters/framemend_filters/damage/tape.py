@@ -18,6 +18,13 @@ NTSC_PHASE, PAL_PHASE = 0.5, 0.75
 """Part of a colour subcarrier's cycle that is left over at the end of a line."""
 
 
+def recording(frames: Frames, rng: np.random.Generator) -> Frames:
+    """A home recording of NTSC as tests have it: composite colour, bled chroma, noise of the tape, lines out of place."""
+    coded = composite(frames, 3.77, NTSC_PHASE, rng)
+    recorded = tape_noise(chroma_bleed(coded, 2.5, 1.0), 6, rng)
+    return line_jitter(recorded, 0.4, rng)
+
+
 def composite(frames: Frames, period: float, phase_per_line: float, rng: np.random.Generator) -> Frames:
     """One signal for light and colour, and a simple receiver that takes them apart with a band-pass: fine patterns turn
     into rainbows (cross-colour), edges of colour into crawling dots, and both lose detail.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from framemend_filters.engine.borrow import Borrower
 from framemend_filters.engine.exposure import brightness
 from framemend_filters.engine.flow import expand
-from framemend_filters.engine.laying import Laying
+from framemend_filters.engine.laying import Laying, squared_error
 from framemend_filters.engine.motion import FlowMemory, Motion
 from framemend_filters.engine.noise import noise_by_tone, noise_level
 from framemend_filters.engine.shrink import shrink
@@ -267,8 +267,7 @@ def _likeness(
     picture: NDArray[np.float32], frame: NDArray[np.float32], expected: NDArray[np.float32] | np.float32
 ) -> NDArray[np.float32]:
     """Weight of a warped neighbour in the mean, H W, 1 where its squared error is no more than expected."""
-    difference = cv2.subtract(picture, frame)
-    error = cv2.transform(cv2.multiply(difference, difference), np.full((1, 3), 1 / 3, np.float32))
+    error = squared_error(picture, frame)
     weight = np.asarray(cv2.blur(error, (ERROR_BOX, ERROR_BOX)), np.float32)
     weight *= np.float32(-FALL) / expected
     weight += np.float32(FALL)

@@ -2,8 +2,9 @@
 
 Flow between consecutive frames is completed through the holes (`completion`); every hidden sample follows it forward and
 backward until it comes out on a sample that is given, and takes its colour there (read once, so that nothing blurs with
-distance), exposed as the frame with the hole is. What no frame in reach shows is spread in from the surroundings. A lost frame (hidden as a whole) is first
-interpolated between the nearest frames that are given. The model goes on from this picture.
+distance), exposed as the frame with the hole is. What no frame in reach shows is spread in from the surroundings. A lost
+frame (hidden as a whole) is first interpolated between the nearest frames that are given. The model goes on from this
+picture.
 """
 
 from __future__ import annotations
@@ -161,12 +162,11 @@ class Borrower:
     def _gain(self, here: int, there: int) -> NDArray[np.float32] | None:
         """See `exposure.gain_field`; what lies in holes is not compared."""
         if (here, there) not in self._gains:
-            finer = max(1, exposure.LEAST_SCALE // self._scale)
-            lights = [reduce(self._picture(i).astype(np.float32) / np.float32(255), finer) for i in (here, there)]
-            holes = [reduce(self._reduced_hole(i).astype(np.float32), finer) for i in (here, there)]
-            flow = reduce(self._flow(here, there), finer)
+            further = exposure.compared_scale(self._scale) // self._scale
+            lights = [reduce(self._picture(i).astype(np.float32) / np.float32(255), further) for i in (here, there)]
+            holes = [reduce(self._reduced_hole(i).astype(np.float32), further) for i in (here, there)]
             self._gains[here, there] = exposure.gain_field(
-                lights[0], lights[1], flow, self._scale * finer, (holes[0], holes[1])
+                lights[0], lights[1], self._flow(here, there), self._scale, (holes[0], holes[1])
             )
         return self._gains[here, there]
 

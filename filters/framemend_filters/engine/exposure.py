@@ -28,6 +28,11 @@ def brightness(frame: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(cv2.transform(channels, np.full((1, 3), 1 / 3, np.float32)), np.float32)
 
 
+def compared_scale(scale: int) -> int:
+    """How far brightness is reduced where flow is reduced by `scale`, a power of 2 up to BLOCK."""
+    return max(LEAST_SCALE, scale)
+
+
 def gain_field(
     here: NDArray[np.float32],
     there: NDArray[np.float32],
@@ -37,16 +42,17 @@ def gain_field(
 ) -> NDArray[np.float32] | None:
     """What to multiply the samples of another frame by, once they are laid onto this one, to be exposed as it is.
 
-    here, there: brightness of both frames, 0..1, and flow from here to there, reduced by `scale`, a power of 2 from LEAST_SCALE
-    to BLOCK; hidden: more than 0 where each has a hole. h w float32, one value for BLOCK samples of an edge: a smooth field (a
+    flow: from here to there, reduced by `scale`; here, there: brightness of both frames, 0..1, reduced by its `compared_scale`;
+    hidden: more than 0 where each has a hole, reduced as these are. h w float32, one value for BLOCK samples of an edge: a smooth field (a
     quadratic in x and y fitted to the log ratios of blocks, those that differ otherwise counting little); None where both are
     exposed alike, or nothing can be compared.
     """
-    positions = sample_positions(flow / np.float32(scale))
+    coarse = compared_scale(scale)
+    positions = sample_positions(reduce(flow, coarse // scale) / np.float32(coarse))
     shown = inside(positions, *here.shape)
     if hidden is not None:
         shown *= (hidden[0] == 0) & (warp(hidden[1], positions) == 0)
-    here, there, seen = (reduce(plane, BLOCK // scale) for plane in (here, warp(there, positions), shown))
+    here, there, seen = (reduce(plane, BLOCK // coarse) for plane in (here, warp(there, positions), shown))
     height, width = here.shape
     usable = (seen > 0.999) & (np.minimum(here, there) > _DARK) & (np.maximum(here, there) < _LIGHT)
     places = np.flatnonzero(usable)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.exposure import BLOCK, LEAST_SCALE, brightness, gain_field
+from framemend_filters.engine.exposure import BLOCK, brightness, compared_scale, gain_field
 from framemend_filters.engine.filled import Filled
 from framemend_filters.engine.flow import expand, inside, reduce, sample_positions, warp
 from framemend_filters.engine.motion import Motion, Once
@@ -78,22 +78,26 @@ class Laying:
         visible = laid.visible
         if t in self._masks:
             visible = visible * (self._masks[t][rows, columns] == 0)
-        difference = cv2.subtract(laid.exposed, frame)
-        error = brightness(np.asarray(cv2.multiply(difference, difference), np.float32)) / np.float32(2)
+        error = squared_error(laid.exposed, frame) / np.float32(2)
         tone, error, seen = (reduce(plane, NOISE_BLOCK) for plane in (brightness(frame), error, visible))
         whole = seen > 0.999
         return tone[whole], error[whole]
 
     def _gain(self, t: int, other: int) -> NDArray[np.float32] | None:
         """See `exposure.gain_field`."""
-        finer = max(1, LEAST_SCALE // self._motion.scale)
-        scale = self._motion.scale * finer
+        scale = self._motion.scale
 
         def reduced(i: int) -> NDArray[np.float32]:
-            return reduce(brightness(self._filled[i].picture), scale)
+            return reduce(brightness(self._filled[i].picture), compared_scale(scale))
 
         def fit(_: tuple[int, int]) -> NDArray[np.float32] | None:
             here, there = (self._brightness.get(i, reduced) for i in (t, other))
-            return gain_field(here, there, reduce(self._motion.flow(t, other), finer), scale)
+            return gain_field(here, there, self._motion.flow(t, other), scale)
 
         return self._gains.get((t, other), fit)
+
+
+def squared_error(picture: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared difference of two pictures H W 3, mean of the channels, H W."""
+    difference = cv2.subtract(picture, other)
+    return brightness(np.asarray(cv2.multiply(difference, difference), np.float32))

@@ -89,8 +89,7 @@ def _spoil(clean: NDArray[np.uint8], task: str, rng: np.random.Generator, source
     if task == "film":
         return film.grain(film.flicker(clean, 0.04, rng), 8, 0.7, rng), masks
     if task == "tape":
-        coded = tape.composite(clean, 3.77, tape.NTSC_PHASE, rng)
-        return tape.line_jitter(tape.tape_noise(tape.chroma_bleed(coded, 2.5, 1.0), 6, rng), 0.4, rng), masks
+        return tape.recording(clean, rng), masks
     if task == "box":
         height, width = clean.shape[1:3]
         masks[

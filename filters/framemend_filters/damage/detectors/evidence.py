@@ -50,7 +50,7 @@ def evidence(view: View) -> Evidence | None:
     luma = np.stack([np.asarray(plane, np.uint8) for plane in bordered])
     chroma = [_chroma(view, 0), *(_moved_chroma(view, o) for o in near)]
     stacked = np.concatenate([_codes(c).transpose(2, 0, 1) for c in chroma])
-    return Evidence(luma, stacked, view.noise(), near[0] * near[1] < 0)
+    return Evidence(luma, stacked, view.noise(), on_both_sides(chosen))
 
 
 def neighbours(view: View) -> tuple[int, int, int, int] | None:
@@ -65,6 +65,11 @@ def neighbours(view: View) -> tuple[int, int, int, int] | None:
     if len(side) < 2:
         return None
     return side[0], side[1], side[min(2, len(side) - 1)], side[min(3, len(side) - 1)]
+
+
+def on_both_sides(chosen: tuple[int, int, int, int]) -> bool:
+    """Whether what `neighbours` has chosen lies before and after the frame, not all on one side."""
+    return chosen[0] * chosen[1] < 0
 
 
 def _chroma(view: View, offset: int) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.damage.detectors.evidence import evidence, neighbours
+from framemend_filters.damage.detectors.evidence import evidence, neighbours, on_both_sides
 from framemend_filters.damage.detectors.hysteresis import hysteresis
 from framemend_filters.damage.detectors.marks import off_the_edges
 from framemend_filters.damage.detectors.view import Frame, View
@@ -88,7 +88,7 @@ def log_odds(view: View) -> dict[str, NDArray[np.float32]] | None:
 def is_one_sided(view: View) -> bool:
     """Whether the frames that the network sees beside that of the view are all before it, or all after it."""
     chosen = neighbours(view)
-    return chosen is not None and chosen[0] * chosen[1] > 0
+    return chosen is not None and not on_both_sides(chosen)
 
 
 def learned_mask(

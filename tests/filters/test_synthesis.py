@@ -18,7 +18,7 @@ DRAWN: dict[str, Draw] = {
     "flicker": lambda f, rng: film.flicker(f, 0.06, rng),
     "grain": lambda f, rng: film.grain(f, 8, 0.7, rng),
     "fine scratches": lambda f, rng: film.fine_scratches(f, 40, rng),
-    "composite": lambda f, rng: tape.composite(f, 3.77, tape.NTSC_PHASE, rng),
+    "composite": lambda f, rng: tape.composite(f, 3.77, "ntsc", rng),
     "chroma bleed": lambda f, _rng: tape.chroma_bleed(f, 4, 3),
     "tape noise": lambda f, rng: tape.tape_noise(f, 8, rng),
     "line jitter": lambda f, rng: tape.line_jitter(f, 1.0, rng),
@@ -84,11 +84,11 @@ def test_the_picture_shows_through_fine_scratches_which_stand_upright() -> None:
 
 
 def test_composite_keeps_flat_colour_and_paints_fine_grey_patterns() -> None:
-    flat = tape.composite(_flat(180, 90, 60), 3.77, tape.PAL_PHASE, np.random.default_rng(0))
+    flat = tape.composite(_flat(180, 90, 60), 3.77, "pal", np.random.default_rng(0))
     assert np.abs(flat.astype(int) - (180, 90, 60)).max() <= 3
     stripes = np.rint(128 + 80 * np.cos(2 * np.pi * np.arange(64) / 3.9)).astype(np.uint8)
     grey = np.tile(stripes[None, None, :, None], (2, 48, 1, 3))
-    painted = tape.composite(grey, 3.77, tape.NTSC_PHASE, np.random.default_rng(0)).astype(int)
+    painted = tape.composite(grey, 3.77, "ntsc", np.random.default_rng(0)).astype(int)
     assert (painted.max(-1) - painted.min(-1)).mean() > 20
 
 

@@ -112,7 +112,7 @@ def damage(clean: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Da
 
 
 _SHARES = {
-    "noise": 0.26,
+    "noise": 0.24,
     "codec": 0.24,
     "blur": 0.10,
     "jpeg": 0.02,
@@ -120,7 +120,7 @@ _SHARES = {
     "mixed": 0.07,
     "clean": 0.04,
     "film": 0.07,
-    "tape": 0.05,
+    "tape": 0.07,
 }
 _CODECS = {"h264": (24, 45), "hevc": (24, 42), "mpeg2": (3, 28), "mpeg4": (3, 28)}
 
@@ -148,7 +148,7 @@ def _any_noise(frames: Frames, rng: np.random.Generator, severe: bool) -> Frames
 
 
 def _any_codec(frames: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Frames:
-    codec = str(rng.choice(list(_CODECS), p=[0.42, 0.26, 0.2, 0.12]))
+    codec = str(rng.choice(list(_CODECS), p=[0.40, 0.26, 0.22, 0.12]))
     low, high = _CODECS[codec]
     return round_trip(frames, codec, float(rng.integers(low, high + 1)))
 
@@ -178,8 +178,11 @@ def _any_tape(clean: Frames, rng: np.random.Generator) -> Damaged:
     height = clean.shape[1]
     frames, masks = clean, np.zeros(clean.shape[:3], np.uint8)
     if rng.random() < 0.6:
-        phase = tape.PAL_PHASE if rng.random() < 0.5 else tape.NTSC_PHASE
-        frames = tape.composite(frames, float(rng.uniform(2.8, 5.0)), phase, rng)
+        standard: tape.Standard = "pal" if rng.random() < 0.5 else "ntsc"
+        period, smear, notch = (float(rng.uniform(*ends)) for ends in ((2.6, 5.0), (0.2, 0.8), (0.35, 0.9)))
+        frames = tape.composite(
+            frames, period, standard, rng, smear=smear, notch=notch, interlaced=bool(rng.random() < 0.6)
+        )
     if rng.random() < 0.7:
         frames = tape.chroma_bleed(frames, 1 + 5 * severity, float(rng.uniform(-0.5, 3.5)) * severity)
     frames = tape.tape_noise(frames, 1 + 14 * severity, rng)

@@ -7,6 +7,7 @@ the same kind. Lengths along a line are in samples. Dropouts, which hide the pic
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,34 +15,54 @@ from numpy.typing import NDArray
 
 Frames = NDArray[np.uint8]
 
-NTSC_PHASE, PAL_PHASE = 0.5, 0.75
-"""Part of a colour subcarrier's cycle that is left over at the end of a line."""
+Standard = Literal["ntsc", "pal"]
+
+_TURNS = {"ntsc": (0.5, 0.5, 263), "pal": (0.7516, 0.75, 313)}
+"""Cycles of the colour subcarrier, whole ones left out, from line to line and from frame to frame, and lines between the
+first lines of both fields (ITU-R BT.1700)."""
 
 
 def recording(frames: Frames, rng: np.random.Generator) -> Frames:
     """A home recording of NTSC as tests have it: composite colour, bled chroma, noise of the tape, lines out of place."""
-    coded = composite(frames, 3.77, NTSC_PHASE, rng)
+    coded = composite(frames, 3.77, "ntsc", rng)
     recorded = tape_noise(chroma_bleed(coded, 2.5, 1.0), 6, rng)
     return line_jitter(recorded, 0.4, rng)
 
 
-def composite(frames: Frames, period: float, phase_per_line: float, rng: np.random.Generator) -> Frames:
+def composite(
+    frames: Frames,
+    period: float,
+    standard: Standard,
+    rng: np.random.Generator,
+    *,
+    smear: float = 0.8,
+    notch: float = 0.9,
+    interlaced: bool = False,
+) -> Frames:
     """One signal for light and colour, and a simple receiver that takes them apart with a band-pass: fine patterns turn
     into rainbows (cross-colour), edges of colour into crawling dots, and both lose detail.
 
-    period: samples in a cycle of the subcarrier, above 2 (3.77 of NTSC, 3.05 of PAL, on lines of 720). The subcarrier
-    starts anywhere and is turned by half a cycle from frame to frame.
+    period: samples in a cycle of the subcarrier, above 2 (3.77 of NTSC, 3.05 of PAL, on lines of 720). smear: standard
+    deviation of the low-pass that colour goes through on both sides, in cycles; notch: that of the window around the
+    subcarrier that light loses and colour is taken from. The less, the more of the one ends in the other (0.2 and 0.4 err
+    as much as a PAL encoder and its simplest decoder do). interlaced: even and odd lines are of two fields. The subcarrier starts
+    anywhere; with "pal", V changes its sign from line to line.
     """
     count, height, width = frames.shape[:3]
     side = int(np.ceil(3 * period))
     light, u, v = (cv2.copyMakeBorder(p, 0, 0, side, side, cv2.BORDER_REPLICATE) for p in _split(frames))
-    u, v = _along(u, 0.8 * period), _along(v, 0.8 * period)
-    lines = phase_per_line * np.arange(height) + 0.5 * np.arange(count)[:, None] + rng.uniform()
-    angle = (2 * np.pi * (lines.reshape(-1, 1) % 1 + np.arange(width + 2 * side) / period)).astype(np.float32)
+    u, v = _along(u, smear * period), _along(v, smear * period)
+    per_line, per_frame, between_fields = _TURNS[standard]
+    rows = np.arange(height)
+    lines = rows // 2 + rows % 2 * between_fields if interlaced else rows
+    turns = per_line * lines + per_frame * np.arange(count)[:, None] + rng.uniform()
+    angle = (2 * np.pi * (turns.reshape(-1, 1) % 1 + np.arange(width + 2 * side) / period)).astype(np.float32)
     sine, cosine = np.sin(angle), np.cos(angle)
+    if standard == "pal":
+        cosine *= np.tile(1 - 2 * (lines % 2), count)[:, None].astype(np.float32)
     signal = light + u * sine + v * cosine
-    colour = _band(signal, period)
-    received = signal - colour, _along(2 * colour * sine, 0.8 * period), _along(2 * colour * cosine, 0.8 * period)
+    colour = _band(signal, period, notch)
+    received = signal - colour, _along(2 * colour * sine, smear * period), _along(2 * colour * cosine, smear * period)
     return _join([p[:, side : side + width] for p in received], frames.shape)
 
 
@@ -127,11 +148,11 @@ def _along(plane: NDArray, sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(plane, (size, 1), sigma, sigmaY=0.01), np.float32)
 
 
-def _band(signal: NDArray, period: float) -> NDArray[np.float32]:
-    """What of the signal lies near the subcarrier."""
+def _band(signal: NDArray, period: float, cycles: float) -> NDArray[np.float32]:
+    """What of the signal lies near the subcarrier: a Gaussian window of `cycles` (standard deviation)."""
     half = int(np.ceil(2 * period))
     taps = np.arange(-half, half + 1)
-    window = np.exp(-np.square(taps / (0.9 * period)) / 2)
+    window = np.exp(-np.square(taps / (cycles * period)) / 2)
     kernel = 2 * window / window.sum() * np.cos(2 * np.pi * taps / period)
     kernel -= kernel.mean()
     return np.asarray(cv2.filter2D(signal, -1, kernel[None].astype(np.float32)), np.float32)

@@ -51,16 +51,24 @@ def _restored_pal(frames: Frames) -> Frames:
 
 
 def _raster(frames: Frames) -> Any:
-    """The frames in the corner of a PAL raster, mirrored over the rest of it, as YUV."""
+    """The frames in the middle of a PAL raster, mirrored over the rest of it, as YUV: at its sides the signal is blanked."""
     vs, core = _vs()
-    height, width = frames.shape[1:3]
-    full = np.pad(frames, ((0, 0), (0, PAL[0] - height), (0, PAL[1] - width), (0, 0)), mode="symmetric")
+    rows, columns = _middle(frames)
+    around = (rows.start, PAL[0] - rows.stop), (columns.start, PAL[1] - columns.stop)
+    full = np.pad(frames, ((0, 0), *around, (0, 0)), mode="symmetric")
     return core.resize.Bicubic(_node(full), format=vs.YUV444P16, matrix=5)
 
 
 def _from_raster(clip: Any, frames: Frames) -> Frames:
     vs, core = _vs()
-    return _frames(core.resize.Bicubic(clip, format=vs.RGBS, matrix_in=5))[:, : frames.shape[1], : frames.shape[2]]
+    return _frames(core.resize.Bicubic(clip, format=vs.RGBS, matrix_in=5))[:, *_middle(frames)]
+
+
+def _middle(frames: Frames) -> tuple[slice, slice]:
+    """Rows and columns of the raster that the frames lie at; at an even row, so that fields stay what they are."""
+    height, width = frames.shape[1:3]
+    top, left = (PAL[0] - height) // 4 * 2, (PAL[1] - width) // 2
+    return slice(top, top + height), slice(left, left + width)
 
 
 def _method(

@@ -100,7 +100,7 @@ def test_a_window_is_the_same_whoever_makes_it(objective: str) -> None:
 
 def test_windows_pretraining_hides_parts_and_repair_damages() -> None:
     kinds = {
-        o: {make_sample(Clips(), ([0, 1], [2]), tiny(o), SHAPE, i).kind for i in range(60)}
+        o: {make_sample(Clips(), ([0, 1], [2]), tiny(o), SHAPE, i).kind for i in range(90)}
         for o in ("pretrain", "repair")
     }
     assert kinds["pretrain"] == {"cubes", "tubes", "blocks", "frames", "future"}

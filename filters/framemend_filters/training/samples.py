@@ -45,19 +45,11 @@ def make_sample(
 
     clips: numbers of the moving clips and of the stills in `source`.
     """
-    rng = np.random.default_rng([recipe.seed, index, recipe.objective == "repair"])
+    damaged, focus, rng = damaged_piece(source, clips, recipe, shape, index)
     reach = max(shape.radius, recipe.hole_reach)
-    length = shape.frames + 2 * reach
-    edge = recipe.crop + 2 * recipe.margin
-    clean = _cut_piece(source, clips, recipe, length, edge, rng)
-    focus = range(reach, reach + shape.frames) if len(clean) == length else range(min(len(clean), shape.frames))
-    if len(clean) < length and len(clean) > shape.frames:
-        start = int(rng.integers(0, len(clean) - shape.frames + 1))
-        focus = range(start, start + shape.frames)
-    damaged = _spoil(clean, rng, source, recipe, focus)
     needs_holes = damaged.masks.any()
     side = reach if needs_holes else longest_radius(shape.radius)
-    first, last = max(0, focus.start - side), min(len(clean), focus.stop + side)
+    first, last = max(0, focus.start - side), min(len(damaged.clean), focus.stop + side)
     if rng.random() < 0.1:  # a scene that begins or ends near
         first = max(first, focus.start - int(rng.integers(0, 3)))
     if rng.random() < 0.1:
@@ -69,6 +61,24 @@ def make_sample(
     crop = slice(recipe.margin, recipe.margin + recipe.crop)
     target = damaged.clean[focus.start : focus.stop, crop, crop].astype(np.float32) / np.float32(255)
     return Sample(cropped(_join(parts), crop), target, damaged.kind)
+
+
+def damaged_piece(
+    source: ClipSource, clips: tuple[list[int], list[int]], recipe: Recipe, shape: WindowShape, index: int
+) -> tuple[Damaged, range, np.random.Generator]:
+    """What the training window number `index` is made of: a piece of a clip, crop + 2 * margin samples on an edge, damaged or
+    hidden in part; the frames that are learned; and what draws the rest."""
+    rng = np.random.default_rng([recipe.seed, index, recipe.objective == "repair"])
+    reach = max(shape.radius, recipe.hole_reach)
+    length = shape.frames + 2 * reach
+    edge = recipe.crop + 2 * recipe.margin
+    clean = _cut_piece(source, clips, recipe, length, edge, rng)
+    focus = range(reach, reach + shape.frames) if len(clean) == length else range(min(len(clean), shape.frames))
+    if len(clean) < length and len(clean) > shape.frames:
+        start = int(rng.integers(0, len(clean) - shape.frames + 1))
+        focus = range(start, start + shape.frames)
+    damaged = _spoil(clean, rng, source, recipe, focus)
+    return damaged, focus, rng
 
 
 def _segments(focus: range, reach: range, rng: np.random.Generator) -> list[Segment]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,12 +33,38 @@ class ValidationSet:
     tasks: Sequence[str]
 
 
+@dataclass(frozen=True)
+class ValidationCase:
+    """damaged, clean T H W 3 uint8; masks T H W uint8, 255 where hidden; task; clip; middle: the frames that are judged."""
+
+    damaged: NDArray[np.uint8]
+    clean: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    task: str
+    clip: int
+    middle: range
+
+
 def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: WindowShape) -> ValidationSet:
     """WINDOWS windows of every clip for each task; the same at every call."""
     records, noise, tasks = [], [], []
+    crop = slice(recipe.margin, recipe.margin + recipe.crop)
+    for case in cases(source, clips, recipe, shape):
+        given = {i: f.astype(np.float32) / 255 for i, f in enumerate(case.damaged)}
+        hidden = {i: m for i, m in enumerate(case.masks) if m.any()}
+        segment = Segment(case.middle, range(len(case.clean)))
+        aligned = align_segment(segment, given, hidden, radius=shape.radius, neighbours=shape.neighbours)
+        target = case.clean[case.middle.start : case.middle.stop, crop, crop].astype(np.float32) / np.float32(255)
+        records.append(pack(Sample(cropped(aligned, crop), target, case.task), shape))
+        noise.append(aligned.noise)
+        tasks.append(case.task)
+    return ValidationSet(np.stack(records), np.array(noise, np.float32), tasks)
+
+
+def cases(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: WindowShape) -> Iterator[ValidationCase]:
+    """What `build` aligns, crop + 2 * margin samples on an edge: WINDOWS windows of every clip, every task for each."""
     reach = max(shape.radius, recipe.hole_reach)
     edge = recipe.crop + 2 * recipe.margin
-    crop = slice(recipe.margin, recipe.margin + recipe.crop)
     for clip in clips:
         frames = source.frames(clip)
         if len(frames) < shape.frames:
@@ -53,19 +79,10 @@ def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: Windo
             clean = np.ascontiguousarray(frames[start : start + length, top : top + h, left : left + w])
             if (h, w) != (edge, edge):
                 clean = np.pad(clean, ((0, 0), (0, edge - h), (0, edge - w), (0, 0)), mode="symmetric")
-            middle = (length - shape.frames) // 2
-            segment = Segment(range(middle, middle + shape.frames), range(length))
+            first = (length - shape.frames) // 2
             for task in TASKS:
                 damaged, masks = _spoil(clean, task, rng, source)
-                given = {i: f.astype(np.float32) / 255 for i, f in enumerate(damaged)}
-                hidden = {i: m for i, m in enumerate(masks) if m.any()}
-                aligned = align_segment(segment, given, hidden, radius=shape.radius, neighbours=shape.neighbours)
-                target = clean[middle : middle + shape.frames, crop, crop].astype(np.float32) / np.float32(255)
-                sample = Sample(cropped(aligned, crop), target, task)
-                records.append(pack(sample, shape))
-                noise.append(aligned.noise)
-                tasks.append(task)
-    return ValidationSet(np.stack(records), np.array(noise, np.float32), tasks)
+                yield ValidationCase(damaged, clean, masks, task, clip, range(first, first + shape.frames))
 
 
 def psnr_of(picture: torch.Tensor, target: torch.Tensor, masks: torch.Tensor) -> float:

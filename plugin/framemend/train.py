@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes that prepare windows (default 1)"
     )
+    parser.add_argument(
+        "--size",
+        choices=["fast", "base"],
+        default="fast",
+        help="size of what is trained; base: for a GPU (default fast)",
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="JSON with settings of the recipe to change")
 
 
@@ -84,10 +90,10 @@ def run(args: argparse.Namespace) -> int:
     from framemend_filters.training.loop import Run, Status
     from framemend_filters.training.plot import plot_run
     from framemend_filters.training.pool import PoolKeeper
-    from framemend_filters.training.validation import build
+    from framemend_filters.training.validation import kept
 
     base = recipes.pretrain() if args.objective == "pretrain" else recipes.repair()
-    recipe = recipes.load_recipe(base, args.config)
+    recipe = recipes.load_recipe(recipes.of_base(base) if args.size == "base" else base, args.config)
     if args.device.startswith("cuda") and not torch.cuda.is_available():
         raise SettingError(f"--device {args.device}: torch finds no CUDA device here; use --device cpu")
     torch.set_num_threads(max(1, args.threads))
@@ -104,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     stills = [i for i in training_clips if len(source.frames(i)) < shape.frames]
     print(f"training on {len(moving)} clips and {len(stills)} stills, on {args.device}", file=sys.stderr)
     validation = (
-        build(held_out, validation_clips, dataclasses.replace(recipe, seed=0), shape) if validation_clips else None
+        kept(args.out / "validation.npz", held_out, validation_clips, recipe, shape) if validation_clips else None
     )
     with (
         PoolKeeper(args.out / "pool", source, (moving, stills), recipe, shape, args.workers) as keeper,

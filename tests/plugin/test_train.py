@@ -1,14 +1,24 @@
 """`framemend train` from a folder of real files to weights that `framemend repair` takes."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from framemend_filters.damage.detection import Finder, Plan
 from framemend_filters.damage.detectors import learned
+from framemend_filters.model.configuration import ModelSizes
+from framemend_filters.model.loading import load_model
+from framemend_filters.model.network import RepairNetwork
+from framemend_filters.model.pretrained import FramemendConfig, FramemendModel
+from framemend_filters.training.recipe import BASE
+
+ROOT = Path(__file__).parents[2]
 
 RECIPE = {
     "steps": 4,
@@ -98,3 +108,40 @@ def test_the_detecting_network_is_trained_and_its_weights_find(
     frames = {i: np.random.default_rng(i).random((40, 50, 3)).astype(np.float32) for i in range(5)}
     assert Finder(Plan(kinds=("dust",))).find(2, frames, 5).corrected is None
     learned.network.cache_clear()
+
+
+@pytest.mark.slow
+def test_training_on_a_gpu_goes_on_from_slice_to_slice(tmp_path: Path, data: Path) -> None:
+    """A dry run on the processor: `make gpu-train` as it is, with a tiny model, compiled as there."""
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps(RECIPE | {"compile": True}))
+
+    def train(minutes: str) -> str:
+        settings = {"PYTHON": sys.executable, "CLIPS": data, "HELD_OUT": data, "RUN": tmp_path / "run"}
+        settings["GPU"] = f"--device cpu --workers 1 --minutes {minutes} --config {recipe}"
+        command = ["make", "--silent", "gpu-train", *(f"{name}={value}" for name, value in settings.items())]
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=500).stdout
+
+    assert train("0.501").startswith("pretrain: ")  # no time but for a step
+    first = (tmp_path / "run" / "pretrain" / "log.csv").exists()
+    assert train("9").startswith("repair: ")
+    assert not first and (tmp_path / "run" / "pretrain" / "log.csv").exists()
+    assert load_model(tmp_path / "run" / "weights").sizes.dims == [8, 8, 16]
+    before = (tmp_path / "run" / "weights" / "model.safetensors").read_bytes()
+    assert train("9").startswith("repair: ")
+    assert (tmp_path / "run" / "weights" / "model.safetensors").read_bytes() == before
+
+
+def test_base_is_no_larger_than_what_it_is_made_for() -> None:
+    network = RepairNetwork(ModelSizes(**BASE))
+    assert sum(weight.numel() for weight in network.parameters()) <= 12e6
+
+
+def test_weights_saved_in_parts_are_those_saved_whole(tmp_path: Path) -> None:
+    model = FramemendModel(FramemendConfig(**RECIPE["model"]))
+    model.save_pretrained(tmp_path / "whole")
+    model.save_pretrained(tmp_path / "parts", max_shard_size="20KB")
+    assert len(list((tmp_path / "parts").glob("*.safetensors"))) > 1
+    whole, parts = load_model(tmp_path / "whole"), load_model(tmp_path / "parts")
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(parts.state_dict()[name], value, rtol=0, atol=0)

@@ -40,6 +40,10 @@ FALL = 4.0
 STRONG_NOISE = 12 / 255
 """Standard deviation of the noise from which on the mean is taken over a longer radius (chosen on data/val)."""
 
+WEAK_NOISE, WEAK_RADIUS = 3 / 255, 2
+"""Where neither a frame alone nor time shows this much noise anywhere, the mean is taken over so few frames on both sides: more
+would only blur it, and cost time (chosen on data/val)."""
+
 TONE_BOX = 9
 """Edge of the box over which the brightness is taken that noise is looked up by."""
 
@@ -88,7 +92,7 @@ class Aligner:
 
     segment: what to align. frames, masks: H W 3 float32 or float16, 0..1, and H W uint8 (0 = given) for all of
     `segment.reach`; masks may lack frames. radius: frames on both sides that the mean is taken over, `longest_radius` of
-    it from STRONG_NOISE on; neighbours: frames on both sides handed on one by one. memory, through: where flows may be
+    it from STRONG_NOISE on, WEAK_RADIUS below WEAK_NOISE; neighbours: frames on both sides handed on one by one. memory, through: where flows may be
     found, and are left for the next segment: those between aligned frames, and those through holes. noise: standard
     deviation on the pictures' scale, one for the segment.
     """
@@ -110,8 +114,8 @@ class Aligner:
         masks = masks or {}
         written = segment.frames
         self.noise = _segment_noise(segment, _around(segment, radius), frames, masks)
-        self._radius = longest_radius(radius) if self.noise >= STRONG_NOISE else radius
-        wanted = _around(segment, self._radius)
+        self._kept = longest_radius(radius) if self.noise >= STRONG_NOISE else radius
+        wanted = _around(segment, self._kept)
         filler = Borrower(segment, frames, masks, through)
         # holes of frames that are only looked at say nothing (their validity is 0): a rough filling is enough for flow
         self._filled = {
@@ -125,6 +129,8 @@ class Aligner:
         self._motion = Motion({i: filled.picture for i, filled in self._filled.items()}, memory)
         self._laying = Laying(self._filled, self._masks, self._motion)
         self._by_tone = noise_by_tone([blocks for t in written if (blocks := self._changes(t))])
+        is_weak = self._by_tone is not None and max(self.noise, self._by_tone.strongest) < WEAK_NOISE
+        self._radius = min(self._kept, max(WEAK_RADIUS, neighbours)) if is_weak else self._kept
 
     def part(self, rows: slice, columns: slice, threads: int = 1) -> Aligned:
         """A part of all frames, exactly as it is in the whole. Parts begin at multiples of 8 samples. threads: frames
@@ -147,7 +153,7 @@ class Aligner:
 
     def remember(self) -> None:
         """Leave the flows that the next segment needs as well in the memory."""
-        self._motion.remember(self._segment.frames.stop - self._radius)
+        self._motion.remember(self._segment.frames.stop - self._kept)
 
     def given(self, t: int) -> NDArray[np.floating]:
         """Frame t, its holes filled, H W 3: what pictures of `part` are cut from."""

@@ -153,8 +153,8 @@ def _bounds(positions: NDArray[np.float32], length: int) -> tuple[int, int]:
 
 def inside(positions: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     """1 where a position lies in a frame of that size, else 0. H W float32."""
-    x, y = positions[..., 0], positions[..., 1]
-    return ((x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)).astype(np.float32)
+    seen = cv2.inRange(positions, (-0.5, -0.5), (width - 0.5, height - 0.5))
+    return (np.asarray(seen) > 0).astype(np.float32)
 
 
 def consistency(flow: NDArray[np.float32], back: NDArray[np.float32], scale: int = 1) -> NDArray[np.float32]:

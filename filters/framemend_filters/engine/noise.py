@@ -63,6 +63,11 @@ class NoiseByTone:
     brightness: NDArray[np.float32]
     variance: NDArray[np.float32]
 
+    @property
+    def strongest(self) -> float:
+        """Standard deviation of the noise where there is most of it."""
+        return float(np.sqrt(self.variance.max()))
+
     def at(self, tone: NDArray[np.float32]) -> NDArray[np.float32]:
         """The variance where the picture is as bright as `tone`, H W, to the nearest of 256 steps."""
         table = np.interp(np.arange(256) / 255, self.brightness, self.variance).astype(np.float32)

@@ -11,18 +11,18 @@ from safetensors.torch import load_file
 from framemend_filters.errors import ModelError
 from framemend_filters.model.configuration import ModelSizes
 from framemend_filters.model.network import RepairNetwork
-from framemend_filters.weights import model_folder
+from framemend_filters.weights import model_folder, weight_files
 
 
 def load_model(model: str | Path) -> RepairNetwork:
-    """The network of a shipped name, or of a folder in transformers format (config.json, model.safetensors), in float32
-    and ready for use. ModelError says what is wrong with a name or folder."""
+    """The network of a shipped name, or of a folder in transformers format (config.json, model.safetensors or its parts
+    model-00001-of-..., in which large ones are saved), in float32 and ready for use. ModelError says what is wrong with a name or folder."""
     folder = model_folder(model)
     try:
         sizes = ModelSizes.taken_from(json.loads((folder / "config.json").read_text()))
         with torch.device("meta"):  # sizes alone: no memory, nothing drawn at random
             network = RepairNetwork(sizes)
-        weights = load_file(folder / "model.safetensors")
+        weights = {name: value for part in weight_files(folder) for name, value in load_file(part).items()}
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"cannot load the model in {folder}: {reason}") from error

@@ -12,6 +12,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,9 @@ class Run:
         if resume and self._checkpoint.exists():
             self._load()
         self._amp = self.device.type == "cuda" or cpu_computes_bf16()
-        self._forward = torch.compile(self.model) if recipe.compile else self.model
+        # on a CPU the graph is traced alone: code made of it saves less than it takes to make (examples/experiments.md)
+        backend = "inductor" if self.device.type == "cuda" else "aot_eager"
+        self._forward = torch.compile(self.model, backend=backend) if recipe.compile else self.model
         sizes = self.model.sizes
         self.shape = WindowShape(sizes.frames, sizes.radius, sizes.neighbours)
         self._slices = layout(self.shape)
@@ -92,11 +95,15 @@ class Run:
         sums: list[Tensor] = []
         since = time.monotonic()
         self.model.train()
+        reader = ThreadPoolExecutor(1)
+        coming = reader.submit(self._read, keeper, self.step)
         try:
             while self.step < self.recipe.steps:
                 tick = time.monotonic()
-                records, noise = keeper.batch(self.step)
-                inputs = self._unpack(torch.from_numpy(records), torch.from_numpy(noise))
+                records, noise = coming.result()
+                if self.step + 1 < self.recipe.steps:
+                    coming = reader.submit(self._read, keeper, self.step + 1)
+                inputs = self._unpack(records, noise)
                 ready = time.monotonic()
                 sums.append(self._take_step(inputs))
                 done = time.monotonic()
@@ -125,7 +132,13 @@ class Run:
                 if minutes is not None and time.monotonic() - started > 60 * minutes:
                     break
         finally:
+            reader.shutdown(cancel_futures=True)
             self.save()
+
+    def _read(self, keeper: PoolKeeper, step: int) -> tuple[Tensor, Tensor]:
+        """Records and noise of a step, where a GPU takes them from while it computes."""
+        records, noise = (torch.from_numpy(part) for part in keeper.batch(step))
+        return (records.pin_memory(), noise.pin_memory()) if self.device.type == "cuda" else (records, noise)
 
     def validate(self, validation: ValidationSet) -> dict[str, float]:
         """PSNR of each task with the running mean of the weights; keeps them in best/ if their mean is the best."""
@@ -191,8 +204,10 @@ class Run:
         inputs, target, masks = self._augment(batch)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(self.step, recipe)
+        # compiled once, for whole windows: each number of frames would be compiled anew
+        forward = self._forward if target.shape[1] == self.shape.frames else self.model
         with self._autocast():
-            picture, log_error = self._forward(**inputs)
+            picture, log_error = forward(**inputs)
         parts = loss(picture, log_error, target, masks, inputs["noise"], recipe)
         parts["loss"].backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -43,6 +45,30 @@ class ValidationCase:
     task: str
     clip: int
     middle: range
+
+
+def kept(path: Path, source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: WindowShape) -> ValidationSet:
+    """`build`, or what it gave before: a run that goes on is judged by what it was judged by, and need not wait."""
+    asked = json.dumps(
+        [
+            [source.names[clip] for clip in clips],
+            TASKS,
+            WINDOWS,
+            recipe.crop,
+            recipe.margin,
+            recipe.hole_reach,
+            astuple(shape),
+        ]
+    )
+    if path.exists():
+        with np.load(path) as held:
+            if str(held["asked"]) == asked:
+                return ValidationSet(held["records"], held["noise"], [str(task) for task in held["tasks"]])
+    made = build(source, clips, recipe, shape)
+    partial = path.with_name(f"partial-{path.name}")
+    np.savez(partial, asked=asked, records=made.records, noise=made.noise, tasks=np.array(made.tasks))
+    partial.replace(path)
+    return made
 
 
 def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: WindowShape) -> ValidationSet:

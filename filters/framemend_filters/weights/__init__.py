@@ -40,6 +40,12 @@ def model_files(model: str | Path) -> list[Path]:
     return [folder / "config.json", folder / "model.safetensors"]
 
 
+def weight_files(folder: Path) -> list[Path]:
+    """The weights in a model folder: one file, or the parts in which large ones are saved."""
+    whole = folder / "model.safetensors"
+    return [whole] if whole.is_file() else sorted(folder.glob("model-*-of-*.safetensors"))
+
+
 def model_folder(model: str | Path) -> Path:
     """The checked folder of a model; see `framemend_filters.model.load_model` for what is wrong with others."""
     shipped = WEIGHTS / str(model)
@@ -61,8 +67,7 @@ def model_folder(model: str | Path) -> Path:
         raise ModelError(f"{config} cannot be read: {error}") from error
     if kind != MODEL_TYPE:
         raise ModelError(f"{config} is of model_type {kind!r}, not {MODEL_TYPE!r}")
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
+    if not weight_files(folder):
         found = ", ".join(sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".ckpt"}))
         other = f" (found {found}, which is not read)" if found else ""
         raise ModelError(f"{folder} has no model.safetensors{other}; save the weights as safetensors")

@@ -141,7 +141,7 @@ def test_flow_over_four_frames_is_as_good_in_two_hops_as_in_one() -> None:
 
 
 def test_what_one_segment_found_between_frames_serves_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = dict(enumerate(panning_clip(14, 48, 64, speed=1)))
+    frames = dict(enumerate(panning_clip(14, 48, 64, speed=1, noise=6)))
     searched: list[int] = []
 
     def search(*args: object) -> np.ndarray:
@@ -170,12 +170,16 @@ def test_what_one_segment_found_between_frames_serves_the_next(monkeypatch: pyte
     np.testing.assert_array_equal(Motion(frames, memory).flow(5, 6), Motion(frames).flow(5, 6))
 
 
-@pytest.mark.parametrize(("noise", "counts"), [(4, False), (25, True)])
-def test_where_noise_is_strong_the_mean_takes_frames_from_further_away(noise: int, counts: bool) -> None:
+@pytest.mark.parametrize(("noise", "farthest"), [(1, 2), (5, 4), (25, 6)])
+def test_the_stronger_the_noise_the_further_away_are_the_frames_of_the_mean(noise: int, farthest: int) -> None:
     rng = np.random.default_rng(3)
     clip = dict(enumerate(panning_clip(13, 64, 80, seed=2)))
     clip = {i: (f + rng.normal(0, noise / 255, f.shape)).astype(np.float32) for i, f in clip.items()}
     segment = Segment(frames=range(6, 7), reach=range(13))
     mean = align_segment(segment, clip, radius=4, neighbours=1).mean
-    other = align_segment(segment, clip | {0: clip[0] + 0.01}, radius=4, neighbours=1).mean
-    assert bool(np.any(mean != other)) == counts
+
+    def counts(away: int) -> bool:
+        changed = clip | {6 - away: clip[6 - away] + np.float32(0.01)}
+        return bool(np.any(align_segment(segment, changed, radius=4, neighbours=1).mean != mean))
+
+    assert [away for away in range(1, 7) if counts(away)] == list(range(1, farthest + 1))

@@ -152,9 +152,10 @@ def _bounds(positions: NDArray[np.float32], length: int) -> tuple[int, int]:
 
 
 def inside(positions: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """1 where a position lies in a frame of that size, else 0. H W float32."""
-    seen = cv2.inRange(positions, (-0.5, -0.5), (width - 0.5, height - 0.5))
-    return (np.asarray(seen) > 0).astype(np.float32)
+    """1 where a position (x, y on the last axis) lies in a frame of that size, else 0. float32, without the last axis."""
+    ends = (-0.5, -0.5, 0, 0), (width - 0.5, height - 0.5, 0, 0)  # of four channels: two are taken for an array
+    seen = cv2.inRange(positions.reshape(-1, 1, 2), *ends)
+    return (np.asarray(seen) > 0).astype(np.float32).reshape(positions.shape[:-1])
 
 
 def consistency(flow: NDArray[np.float32], back: NDArray[np.float32], scale: int = 1) -> NDArray[np.float32]:

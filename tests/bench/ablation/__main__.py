@@ -42,13 +42,16 @@ LEVEL, LOG_LEVEL = 25, 32
 
 @dataclass(frozen=True)
 class Variant:
-    """One change. view: how frames are seen; pretraining: share of the steps spent on it; change: settings of the recipe;
-    sizes: settings of the model; blind: what the network is not shown; loss: in place of training's."""
+    """One change. view: how frames are seen; pretraining, more: steps of it before, and of repair besides, in those of repair
+    alone; hidden: share of the windows of repair that are those of pretraining; early, change: settings
+    of the recipes of pretraining and repair; sizes: settings of the model; blind: what the network is not shown; loss: in place of training's."""
 
     name: str
     view: str = "full"
     pretraining: float = 0.0
     more: float = 0.0
+    hidden: float = 0.0
+    early: dict[str, Any] = field(default_factory=dict)
     change: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, Any] = field(default_factory=dict)
     blind: str = ""
@@ -87,6 +90,9 @@ VARIANTS = (
     Variant("repair alone"),
     Variant("repair alone, as long as with pretraining", more=0.5),
     Variant("pretraining for a third, then repair", pretraining=0.5),
+    Variant("pretraining for a fifth, then repair", pretraining=0.25),
+    Variant("a quarter of the windows hidden, as in pretraining", hidden=0.25),
+    Variant("pretraining at half the rate, then repair", pretraining=0.5, early={"rate": 1e-3}),
     Variant("a window of 1 frame", view="one", change={"batch": 20}),
     Variant("a window of 3 frames", view="three", change={"batch": 7}),
     Variant("not aligned", view="unaligned"),
@@ -186,16 +192,24 @@ def _trial(
     recipe = dataclasses.replace(recipe, steps=steps)
     started = None
     if variant.pretraining:
-        first = dataclasses.replace(early, steps=round(base.steps * variant.pretraining / cost))
+        first = dataclasses.replace(early, **{"steps": round(base.steps * variant.pretraining / cost)} | variant.early)
         started = _train(folder, variant, first, shelves["pretrain"][variant.view], None).mean
-    trial = _train(folder, variant, recipe, shelves["repair"][variant.view], started)
+    hidden = shelves["pretrain"][variant.view] if variant.hidden else None
+    trial = _train(folder, variant, recipe, shelves["repair"][variant.view], started, hidden)
     scores = trial.scores(judged[variant.view])
     mean = float(np.mean([min(score, CAP) for score in scores.values()]))
     shutil.rmtree(folder)
     return {"steps": steps, "step cost": round(cost, 3), "mean": mean} | scores
 
 
-def _train(folder: Path, variant: Variant, recipe: Recipe, shelf: Shelf, start: dict[str, Tensor] | None) -> Trial:
+def _train(
+    folder: Path,
+    variant: Variant,
+    recipe: Recipe,
+    shelf: Shelf,
+    start: dict[str, Tensor] | None,
+    hidden: Shelf | None = None,
+) -> Trial:
     shutil.rmtree(folder, ignore_errors=True)
     shape = SHAPES[variant.view]
     sizes = dataclasses.asdict(shape) | variant.sizes
@@ -212,7 +226,7 @@ def _train(folder: Path, variant: Variant, recipe: Recipe, shelf: Shelf, start: 
     if variant.blind == "noise":
         hook = trial.model.embed.register_forward_pre_hook(_hide_level)
     with patch("framemend_filters.training.loop.loss", variant.loss):
-        trial.train(Drawn(shelf, recipe), None, None, lambda _: None)  # pyright: ignore[reportArgumentType]
+        trial.train(Drawn(shelf, recipe, hidden, variant.hidden), None, None, lambda _: None)  # pyright: ignore[reportArgumentType]
     if hook is not None and not torch.isfinite(trial.mean["embed.weight"]).all():
         raise ValueError(f"{variant.name} has no finite weights")
     return trial

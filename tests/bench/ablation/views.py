@@ -33,15 +33,23 @@ class Shelf:
 
 
 class Drawn:
-    """Batches drawn at random from a shelf, the same for the same step: what `Run.train` takes in place of a pool."""
+    """Batches drawn at random from a shelf, the same for the same step: what `Run.train` takes in place of a pool.
 
-    def __init__(self, shelf: Shelf, recipe: Recipe) -> None:
-        self._shelf, self._recipe = shelf, recipe
+    hidden, share: another shelf, and how many of the windows come from it.
+    """
+
+    def __init__(self, shelf: Shelf, recipe: Recipe, hidden: Shelf | None = None, share: float = 0.0) -> None:
+        self._shelf, self._recipe, self._hidden, self._share = shelf, recipe, hidden, share
 
     def batch(self, step: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         rng = np.random.default_rng([self._recipe.seed, step])
         chosen = rng.integers(0, len(self._shelf.records), self._recipe.batch)
-        return self._shelf.records[chosen], self._shelf.noise[chosen]
+        records, noise = self._shelf.records[chosen], self._shelf.noise[chosen]
+        if self._hidden is not None:
+            other = rng.random(len(chosen)) < self._share
+            places = chosen[other] % len(self._hidden.records)
+            records[other], noise[other] = self._hidden.records[places], self._hidden.noise[places]
+        return records, noise
 
 
 def make_shelves(

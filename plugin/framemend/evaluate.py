@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framemend.finished import finished_file
 from framemend_filters.errors import InputError, InputNotFound, OutputError, SettingError
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"none of the tasks {', '.join(tasks)} can be measured on the clips in {args.data}")
     print("\n" + summary(rows))
     if args.json:
-        _write(args.json, {**_circumstances(args, settings), "rows": [_flat(row) for row in rows]})
+        with finished_file(args.json) as unfinished:
+            figures = {**_circumstances(args, settings), "rows": [_flat(row) for row in rows]}
+            unfinished.write_text(json.dumps(figures, indent=1) + "\n")
     return 0
 
 
@@ -276,12 +279,3 @@ def _check_writable(path: Path | None) -> None:
         raise OutputError(f"--json {path} is a folder; give the name of a file")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise OutputError(f"--json {path} cannot be written: no folder {folder} that can be written to")
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(content, indent=1) + "\n")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"--json {path} cannot be written: {error.strerror}") from error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from framemend_filters.errors import OutputError, SettingError
+from framemend.finished import finished_file
+from framemend_filters.errors import SettingError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,14 +36,6 @@ def run(args: argparse.Namespace) -> int:
     from framemend_filters.model.export import export_onnx
 
     network = load_model(args.model)
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        unfinished.touch()
-    except OSError as error:
-        raise OutputError(f"cannot write {output}: {error.strerror}") from error
-    try:
+    with finished_file(output) as unfinished:
         export_onnx(network, unfinished, stacked=args.stacked)
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)
     return 0

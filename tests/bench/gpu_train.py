@@ -40,7 +40,16 @@ def main() -> int:
         out = args.folder / objective
         left = (end - time.monotonic()) / 60 - AFTER
         if left > 0 and not _is_done(out):
-            given = ["--data", *args.data, "--validation", args.validation, "--device", args.device, "--size", args.size]
+            given = [
+                "--data",
+                *args.data,
+                "--validation",
+                args.validation,
+                "--device",
+                args.device,
+                "--size",
+                args.size,
+            ]
             given += ["--workers", str(args.workers), "--minutes", f"{left:.2f}", "--out", str(out), "--resume", *begun]
             status = framemend(["train", objective, *given, *(["--config", args.config] if args.config else [])])
             if status:

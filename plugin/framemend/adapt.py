@@ -2,7 +2,8 @@
 
 Pieces from all over the film are repaired with the weights as they are, and training goes on on those: parts are hidden
 and predicted, which other frames show, and the film's own noise and the recipe's damage are laid on and taken off again.
-The weights land in MODEL itself, so that `framemend repair --model MODEL` takes them.
+The weights land in MODEL itself, so that `framemend repair --model MODEL` takes them: a part of the way from what they were to
+what they became, so that they lose little of what they knew (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MINUTES = 10.0
 """How long it goes on when nothing else is asked for."""
+LEARNED = 0.5
+"""How far the weights go to what they became on the film."""
 PIECE = 48
 """Frames of a piece."""
 SAMPLES = 100_000_000
@@ -93,8 +96,10 @@ def adapt(args: argparse.Namespace) -> int:
             progress.update(status.step)
 
         training.train(keeper, None, args.minutes or MINUTES, report)
-    for path in (run_folder / "last").iterdir():
-        shutil.copyfile(path, args.out / path.name)
+    weights = load_for_training(start)
+    for name, value in weights.state_dict().items():
+        value.lerp_(training.mean[name].to(value), LEARNED)
+    weights.save_pretrained(args.out)
     shutil.rmtree(run_folder / "pool")
     shutil.rmtree(run_folder / "pieces")
     return 0

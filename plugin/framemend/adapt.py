@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 MINUTES = 10.0
 """How long it goes on when nothing else is asked for."""
-LEARNED = 0.5
-"""How far the weights go to what they became on the film."""
+LEARNED = 0.35
+"""How far the weights go to what they became on the film (chosen on data/val)."""
 PIECE = 48
 """Frames of a piece."""
 SAMPLES = 100_000_000

@@ -20,7 +20,7 @@ from framemend_filters.errors import SettingError
 LIBRARIES = 275 << 20
 """Bytes of Python's and its libraries' files that are in memory. The system shares and drops them as it needs, and holds more
 of them where they have just been installed."""
-BASE = LIBRARIES + (255 << 20)
+BASE = LIBRARIES + (295 << 20)
 """Bytes before the first frame: these, what the libraries allocate, and the weights."""
 HOST = 120
 """Bytes that a decoder, an encoder, caches and frames on their way take, a sample of a frame: the same for every host, so

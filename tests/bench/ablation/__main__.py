@@ -42,9 +42,12 @@ LEVEL, LOG_LEVEL = 25, 32
 
 @dataclass(frozen=True)
 class Variant:
-    """One change. view: how frames are seen; pretraining, more: steps of it before, and of repair besides, in those of repair
-    alone; hidden: share of the windows of repair that are those of pretraining; early, change: settings
-    of the recipes of pretraining and repair; sizes: settings of the model; blind: what the network is not shown; loss: in place of training's."""
+    """One change.
+
+    view: how frames are seen; pretraining, more: steps of it before, and of repair besides, in those of repair alone; hidden:
+    share of the windows of repair that are those of pretraining; early, change: settings of the recipes of pretraining and
+    repair; sizes: settings of the model; blind: what the network is not shown; loss: in place of training's.
+    """
 
     name: str
     view: str = "full"
@@ -222,13 +225,10 @@ def _train(
 
     trial = Trial(folder, recipe, model)
     trial.blind = variant.blind
-    hook = None
     if variant.blind == "noise":
-        hook = trial.model.embed.register_forward_pre_hook(_hide_level)
+        trial.model.embed.register_forward_pre_hook(_hide_level)
     with patch("framemend_filters.training.loop.loss", variant.loss):
         trial.train(Drawn(shelf, recipe, hidden, variant.hidden), None, None, lambda _: None)  # pyright: ignore[reportArgumentType]
-    if hook is not None and not torch.isfinite(trial.mean["embed.weight"]).all():
-        raise ValueError(f"{variant.name} has no finite weights")
     return trial
 
 

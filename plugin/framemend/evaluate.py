@@ -99,9 +99,12 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"none of the tasks {', '.join(tasks)} can be measured on the clips in {args.data}")
     print("\n" + summary(rows))
     if args.json:
-        with finished_file(args.json) as unfinished:
-            figures = {**_circumstances(args, settings), "rows": [_flat(row) for row in rows]}
-            unfinished.write_text(json.dumps(figures, indent=1) + "\n")
+        figures = {**_circumstances(args, settings), "rows": [_flat(row) for row in rows]}
+        try:
+            with finished_file(args.json) as unfinished:
+                unfinished.write_text(json.dumps(figures, indent=1) + "\n")
+        except OSError as error:
+            raise OutputError(f"--json {args.json} cannot be written: {error.strerror}") from error
     return 0
 
 

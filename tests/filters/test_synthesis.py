@@ -19,6 +19,7 @@ DRAWN: dict[str, Draw] = {
     "grain": lambda f, rng: film.grain(f, 8, 0.7, rng),
     "fine scratches": lambda f, rng: film.fine_scratches(f, 40, rng),
     "composite": lambda f, rng: tape.composite(f, 3.77, "ntsc", rng),
+    "composite PAL": lambda f, rng: tape.composite(f, 3.05, "pal", rng, smear=0.2, notch=0.4, interlaced=True),
     "chroma bleed": lambda f, _rng: tape.chroma_bleed(f, 4, 3),
     "tape noise": lambda f, rng: tape.tape_noise(f, 8, rng),
     "line jitter": lambda f, rng: tape.line_jitter(f, 1.0, rng),

@@ -17,6 +17,7 @@ from framemend_filters.model.loading import load_model
 from framemend_filters.model.network import RepairNetwork
 from framemend_filters.model.pretrained import FramemendConfig, FramemendModel
 from framemend_filters.training.recipe import BASE
+from framemend_filters.weights import model_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -145,3 +146,5 @@ def test_weights_saved_in_parts_are_those_saved_whole(tmp_path: Path) -> None:
     whole, parts = load_model(tmp_path / "whole"), load_model(tmp_path / "parts")
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[name], value, rtol=0, atol=0)
+    named = model_files(tmp_path / "parts")  # what a report or a job knows a model by
+    assert sorted(named) == sorted([tmp_path / "parts" / "config.json", *(tmp_path / "parts").glob("*.safetensors")])

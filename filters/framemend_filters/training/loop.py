@@ -6,12 +6,13 @@ running mean with the best validation, as `from_pretrained` takes it), last/, an
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from framemend_filters.training.objective import loss
 from framemend_filters.training.pool import PoolKeeper, layout
 from framemend_filters.training.recipe import Recipe
 from framemend_filters.training.samples import WindowShape
-from framemend_filters.training.validation import ValidationSet, psnr_of
+from framemend_filters.training.validation import ValidationSet, overall_of, psnr_of
 
 LOG_EVERY = 50
 """Steps between lines of log.csv."""
@@ -142,18 +143,8 @@ class Run:
 
     def validate(self, validation: ValidationSet) -> dict[str, float]:
         """PSNR of each task with the running mean of the weights; keeps them in best/ if their mean is the best."""
-        trained = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.model.load_state_dict(self.mean)
-        self.model.eval()
-        scores: dict[str, list[float]] = {}
-        with torch.no_grad():
-            for record, noise, task in zip(validation.records, validation.noise, validation.tasks, strict=True):
-                inputs, target, masks = self._unpack(torch.from_numpy(record)[None], torch.tensor([noise]))
-                with self._autocast():
-                    output = self.model(**inputs)
-                scores.setdefault(task, []).append(psnr_of(output[0][0].cpu(), target[0].cpu(), masks[0].cpu()))
-        tasks = {task: sum(values) / len(values) for task, values in scores.items()}
-        overall = sum(min(value, 45.0) for value in tasks.values()) / len(tasks)
+        tasks = self.judge(validation)
+        overall = overall_of(tasks)
         _append(
             self.folder / "validation.csv",
             {"step": self.step, "hours": round(self.seconds / 3600, 4), "mean": round(overall, 3)}
@@ -161,10 +152,33 @@ class Run:
         )
         if overall > self.best:
             self.best = overall
-            self.model.save_pretrained(self.folder / "best")
-        self.model.load_state_dict(trained)
-        self.model.train()
+            with self._averaged():
+                self.model.save_pretrained(self.folder / "best")
         return tasks
+
+    def judge(self, validation: ValidationSet, frames: slice = slice(None)) -> dict[str, float]:
+        """PSNR of each task with the running mean of the weights, of these frames of each window."""
+        scores: dict[str, list[float]] = {}
+        with self._averaged(), torch.no_grad():
+            self.model.eval()
+            for record, noise, task in zip(validation.records, validation.noise, validation.tasks, strict=True):
+                inputs, target, masks = self._unpack(torch.from_numpy(record)[None], torch.tensor([noise]))
+                with self._autocast():
+                    picture = self.model(**inputs).picture
+                shown = (part[0, frames].cpu() for part in (picture, target, masks))
+                scores.setdefault(task, []).append(psnr_of(*shown))
+            self.model.train()
+        return {task: sum(values) / len(values) for task, values in scores.items()}
+
+    @contextlib.contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The model has the running mean of its weights meanwhile."""
+        trained = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.model.load_state_dict(self.mean)
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(trained)
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all, and the running mean of the weights to last/."""
@@ -181,10 +195,8 @@ class Run:
         partial = self._checkpoint.with_suffix(".partial")
         torch.save(state, partial)
         os.replace(partial, self._checkpoint)
-        trained = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.model.load_state_dict(self.mean)
-        self.model.save_pretrained(self.folder / "last")
-        self.model.load_state_dict(trained)
+        with self._averaged():
+            self.model.save_pretrained(self.folder / "last")
 
     def _load(self) -> None:
         state = torch.load(self._checkpoint, map_location=self.device, weights_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from framemend_filters.training.samples import Sample, WindowShape, cropped
 TASKS = (
     "noise10", "noise20", "noise40", "lowlight", "h264", "blur", "film", "tape", "clean", "box", "moving", "scratches", "lost",
 )  # fmt: skip
+CAP = 45.0
+"""dB that a task counts at most in the mean of all."""
 WINDOWS = 5
 """Windows of a clip: two were too few, and chose weights that were worse on whole frames."""
 
@@ -109,6 +111,11 @@ def cases(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: Windo
             for task in TASKS:
                 damaged, masks = _spoil(clean, task, rng, source)
                 yield ValidationCase(damaged, clean, masks, task, clip, range(first, first + shape.frames))
+
+
+def overall_of(tasks: Mapping[str, float]) -> float:
+    """Mean of the PSNR of all tasks, none counted with more than CAP dB: clean pictures do not outweigh the rest."""
+    return sum(min(value, CAP) for value in tasks.values()) / len(tasks)
 
 
 def psnr_of(picture: torch.Tensor, target: torch.Tensor, masks: torch.Tensor) -> float:

@@ -37,7 +37,7 @@ def model_files(model: str | Path) -> list[Path]:
     if is_single_frame(model):
         return [Path(model)]
     folder = model_folder(model)
-    return [folder / "config.json", folder / "model.safetensors"]
+    return [folder / "config.json", *weight_files(folder)]
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -21,21 +21,18 @@ from typing import Any
 from unittest.mock import patch
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
-from bench.ablation.views import SHAPES, Drawn, Shelf, make_cases, make_shelves
+from bench.ablation.views import SHAPES, Drawn, make_cases, make_shelves
 from framemend.train import ClipFolder
 from framemend_filters.model.network import NOISE_FLOOR
 from framemend_filters.model.pretrained import FramemendConfig, FramemendModel
 from framemend_filters.training.loop import Run
 from framemend_filters.training.objective import FLOOR, loss
 from framemend_filters.training.recipe import Recipe, pretrain, repair
-from framemend_filters.training.validation import psnr_of
+from framemend_filters.training.validation import ValidationSet, overall_of
 
-CAP = 45.0
-"""dB that a task counts at most in the mean, as in validation.csv."""
 LEVEL, LOG_LEVEL = 25, 32
 """Channels of the network's input that are the noise level, with two neighbours on each side."""
 
@@ -129,22 +126,6 @@ class Trial(Run):
             inputs["validity"] = torch.zeros_like(inputs["validity"])
         return inputs, target, masks
 
-    def scores(self, shelf: Shelf) -> dict[str, float]:
-        """PSNR of the middle frames by task, with the running mean of the weights."""
-        self.model.load_state_dict(self.mean)
-        self.model.eval()
-        found: dict[str, list[float]] = {}
-        with torch.no_grad():
-            for record, noise, task in zip(shelf.records, shelf.noise, shelf.tasks, strict=True):
-                inputs, target, masks = self._unpack(torch.from_numpy(record)[None], torch.tensor([noise]))
-                with self._autocast():
-                    picture = self.model(**inputs).picture
-                m = target.shape[1] // 2
-                found.setdefault(task, []).append(
-                    psnr_of(picture[0, m : m + 1], target[0, m : m + 1], masks[0, m : m + 1])
-                )
-        return {task: float(np.mean(values)) for task, values in found.items()}
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -187,7 +168,7 @@ def _recipe(recipe: Recipe, steps: int) -> Recipe:
 
 
 def _trial(
-    folder: Path, variant: Variant, base: Recipe, early: Recipe, shelves: dict, judged: dict[str, Shelf]
+    folder: Path, variant: Variant, base: Recipe, early: Recipe, shelves: dict, judged: dict[str, ValidationSet]
 ) -> dict[str, Any]:
     recipe = dataclasses.replace(base, **variant.change)
     cost = _cost(folder, variant, recipe, shelves) / _cost(folder, VARIANTS[0], base, shelves)
@@ -199,19 +180,19 @@ def _trial(
         started = _train(folder, variant, first, shelves["pretrain"][variant.view], None).mean
     hidden = shelves["pretrain"][variant.view] if variant.hidden else None
     trial = _train(folder, variant, recipe, shelves["repair"][variant.view], started, hidden)
-    scores = trial.scores(judged[variant.view])
-    mean = float(np.mean([min(score, CAP) for score in scores.values()]))
+    middle = trial.shape.frames // 2
+    scores = trial.judge(judged[variant.view], slice(middle, middle + 1))
     shutil.rmtree(folder)
-    return {"steps": steps, "step cost": round(cost, 3), "mean": mean} | scores
+    return {"steps": steps, "step cost": round(cost, 3), "mean": overall_of(scores)} | scores
 
 
 def _train(
     folder: Path,
     variant: Variant,
     recipe: Recipe,
-    shelf: Shelf,
+    shelf: ValidationSet,
     start: dict[str, Tensor] | None,
-    hidden: Shelf | None = None,
+    hidden: ValidationSet | None = None,
 ) -> Trial:
     shutil.rmtree(folder, ignore_errors=True)
     shape = SHAPES[variant.view]

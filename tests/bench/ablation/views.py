@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,20 +15,11 @@ from framemend_filters.training.data import ClipSource
 from framemend_filters.training.pool import layout, pack
 from framemend_filters.training.recipe import Recipe
 from framemend_filters.training.samples import Sample, WindowShape, cropped, damaged_piece
-from framemend_filters.training.validation import cases
+from framemend_filters.training.validation import ValidationSet, cases
 
 FULL = WindowShape(5, 4, 2)
 SHAPES = {"full": FULL, "unaligned": FULL, "three": WindowShape(3, 1, 1), "one": WindowShape(1, 1, 1)}
 """Frames attended to at once, radius of the mean, neighbours handed on; of "three" and "one" nothing beyond is looked at."""
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """Aligned windows: records V T C H W float16, noise V, the task or kind of damage of each."""
-
-    records: NDArray[np.float16]
-    noise: NDArray[np.float32]
-    tasks: list[str]
 
 
 class Drawn:
@@ -38,7 +28,9 @@ class Drawn:
     hidden, share: another shelf, and how many of the windows come from it.
     """
 
-    def __init__(self, shelf: Shelf, recipe: Recipe, hidden: Shelf | None = None, share: float = 0.0) -> None:
+    def __init__(
+        self, shelf: ValidationSet, recipe: Recipe, hidden: ValidationSet | None = None, share: float = 0.0
+    ) -> None:
         self._shelf, self._recipe, self._hidden, self._share = shelf, recipe, hidden, share
 
     def batch(self, step: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
@@ -54,7 +46,7 @@ class Drawn:
 
 def make_shelves(
     folder: Path, source: ClipSource, clips: tuple[list[int], list[int]], recipe: Recipe, count: int, views: list[str]
-) -> dict[str, Shelf]:
+) -> dict[str, ValidationSet]:
     """`count` training windows, damaged once and seen in every way; kept in `folder`."""
 
     def made() -> Iterator[dict[str, tuple[Aligned, NDArray[np.float32], str]]]:
@@ -70,7 +62,7 @@ def make_shelves(
 
 def make_cases(
     folder: Path, source: ClipSource, clips: list[int], recipe: Recipe, views: list[str]
-) -> dict[str, Shelf]:
+) -> dict[str, ValidationSet]:
     """The validation windows, seen in every way; kept in `folder`."""
 
     def made() -> Iterator[dict[str, tuple[Aligned, NDArray[np.float32], str]]]:
@@ -120,7 +112,7 @@ def _no_motion():
     return patch.multiple("framemend_filters.engine.motion", dis_flow=still)
 
 
-def _kept(folder: Path, name: str, made, views: list[str]) -> dict[str, Shelf]:
+def _kept(folder: Path, name: str, made, views: list[str]) -> dict[str, ValidationSet]:
     files = {view: folder / f"{name}-{view}.npz" for view in views}
     if not all(file.exists() for file in files.values()):
         parts: dict[str, list[tuple[NDArray[np.float16], float, str]]] = {view: [] for view in views}
@@ -136,6 +128,6 @@ def _kept(folder: Path, name: str, made, views: list[str]) -> dict[str, Shelf]:
     shelves = {}
     for view, file in files.items():
         kept = np.load(file)
-        shelves[view] = Shelf(kept["records"], kept["noise"], [str(task) for task in kept["tasks"]])
+        shelves[view] = ValidationSet(kept["records"], kept["noise"], [str(task) for task in kept["tasks"]])
         assert shelves[view].records.shape[2] == layout(SHAPES[view])["target"].stop
     return shelves

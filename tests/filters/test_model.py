@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -59,14 +60,27 @@ def test_settings_and_weights_survive_a_reload(tiny_model: str, tmp_path: Path) 
             torch.testing.assert_close(other(**arguments).picture, model(**arguments).picture, rtol=0, atol=0)
 
 
-def test_an_untrained_model_changes_nothing_but_to_mix_in_the_mean() -> None:
+def test_an_untrained_model_changes_nothing_but_to_mix_in_base_and_mean() -> None:
     model = FramemendModel(FramemendConfig(dims=[8, 8, 16], depth=1, heads=2)).eval()
     arguments = window(2, 32, 32)
     with torch.no_grad():
         picture = model(**arguments).picture
-    low = torch.minimum(arguments["frames"], arguments["base"]) - 1e-5
-    high = torch.maximum(arguments["frames"], arguments["base"]) + 1e-5
-    assert bool(((picture >= low) & (picture <= high)).all())
+    mixed = torch.stack([arguments[name] for name in ("frames", "base", "mean")])
+    assert bool(((picture >= mixed.amin(0) - 1e-5) & (picture <= mixed.amax(0) + 1e-5)).all())
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 40), (33, 41)])
+def test_a_kernel_weighs_the_samples_around_each_two_by_two(height: int, width: int) -> None:
+    model = FramemendModel(FramemendConfig(dims=[8, 8, 16], depth=1, heads=2)).eval()
+    arguments = window(1, height, width)
+    with torch.no_grad():
+        before = model(**arguments).picture
+        model.head.state_dict()["bias"][24] = 0.5  # the pair to the left and right
+        added = model(**arguments).picture - before
+    light = np.pad(before[0, 0].mean(0).numpy(), ((0, 0), (1, 1)), mode="edge")
+    expected = 0.5 * (light[:, 2:] + light[:, :-2] - 2 * light[:, 1:-1])
+    for channel in range(3):
+        np.testing.assert_allclose(added[0, 0, channel].numpy(), expected, atol=1e-5)
 
 
 def test_attention_carries_from_one_frame_of_the_window_to_another(tiny_model: str) -> None:

@@ -1,8 +1,8 @@
 """Lays the neighbours in time of each frame onto it: what the model is given.
 
 For each frame: the frame, its mask and the certainty of what was filled into its holes; the neighbours at +-1 and +-2
-warped onto it with a validity each; the aligned mean over a longer radius, with the number of frames it amounts to; and
-the base, which is the mean less the noise that is left in it.
+warped onto it with a validity each; the base, which is the aligned mean over a longer radius less the noise that is left in
+it, with the number of frames that it amounts to; and the mean again, of all that differs no more than codecs make it.
 All of it is computed from the frames as given (their holes filled), never from clean ones.
 """
 
@@ -41,8 +41,12 @@ STRONG_NOISE = 12 / 255
 """Standard deviation of the noise from which on the mean is taken over a longer radius (chosen on data/val)."""
 
 WEAK_NOISE, WEAK_RADIUS = 3 / 255, 2
-"""Where neither a frame alone nor time shows this much noise anywhere, the mean is taken over so few frames on both sides: more
-would only blur it, and cost time (chosen on data/val)."""
+"""Where neither a frame alone nor time shows this much noise anywhere, the base is taken from so few frames on both sides: more
+would only blur it (chosen on data/val)."""
+
+TOLERANCE = 12 / 255
+"""Standard deviation of the errors that the mean forgives at least, where the base forgives no more than noise: those of
+codecs and of composite colour look like picture, in a frame alone and in time (chosen on data/val)."""
 
 TONE_BOX = 9
 """Edge of the box over which the brightness is taken that noise is looked up by."""
@@ -53,7 +57,7 @@ class Aligned:
     """One segment as the model takes it; T frames, N neighbours, float32, pictures 0..1.
 
     frames T H W 3 (holes filled); masks T H W, 1 in holes; certainty T H W, 1 where given; neighbours T N H W 3;
-    validity T N H W, 0..1; mean T H W 3; count T H W, how many frames the mean amounts to (from 0); noise, the
+    validity T N H W, 0..1; mean T H W 3; count T H W, how many frames the base amounts to (from 0); noise, the
     standard deviation of white noise on the pictures' scale; base T H W 3.
     """
 
@@ -91,8 +95,8 @@ class Aligner:
     holes filled, and reduced pictures and flows.
 
     segment: what to align. frames, masks: H W 3 float32 or float16, 0..1, and H W uint8 (0 = given) for all of
-    `segment.reach`; masks may lack frames. radius: frames on both sides that the mean is taken over, `longest_radius` of
-    it from STRONG_NOISE on, WEAK_RADIUS below WEAK_NOISE; neighbours: frames on both sides handed on one by one. memory, through: where flows may be
+    `segment.reach`; masks may lack frames. radius: frames on both sides that mean and base are taken over, `longest_radius` of
+    it from STRONG_NOISE on, WEAK_RADIUS for the base below WEAK_NOISE; neighbours: frames on both sides handed on one by one. memory, through: where flows may be
     found, and are left for the next segment: those between aligned frames, and those through holes. noise: standard
     deviation on the pictures' scale, one for the segment.
     """
@@ -130,7 +134,7 @@ class Aligner:
         self._laying = Laying(self._filled, self._masks, self._motion)
         self._by_tone = noise_by_tone([blocks for t in written if (blocks := self._changes(t))])
         is_weak = self._by_tone is not None and max(self.noise, self._by_tone.strongest) < WEAK_NOISE
-        self._radius = min(self._kept, max(WEAK_RADIUS, neighbours)) if is_weak else self._kept
+        self._base_radius = min(self._kept, max(WEAK_RADIUS, neighbours)) if is_weak else self._kept
 
     def part(self, rows: slice, columns: slice, threads: int = 1) -> Aligned:
         """A part of all frames, exactly as it is in the whole. Parts begin at multiples of 8 samples. threads: frames
@@ -179,11 +183,11 @@ class Aligner:
         expected = 2 * variance + np.float32(ERROR_FLOOR)
         if given is not None:
             expected = expected + (1 - given) * np.float32(HOLE_TOLERANCE**2)
-        count = np.ones((height, width), np.float32) if given is None else given.copy()
-        squares = count.copy()
-        total = frame * count[..., None]
+        tolerated = np.maximum(expected, np.float32(2 * TOLERANCE**2))
+        own = np.ones((height, width), np.float32) if given is None else given
+        strict, wide = _Mean(frame, own), _Mean(frame, own)
         near = 0
-        for offset in (sign * step for step in range(1, self._radius + 1) for sign in (-1, 1)):
+        for offset in (sign * step for step in range(1, self._kept + 1) for sign in (-1, 1)):
             is_near, is_real = abs(offset) <= self._neighbours, t + offset in self._segment.reach
             other = self._segment.mirror(t + offset)
             if not (is_near or is_real):
@@ -196,23 +200,21 @@ class Aligner:
                 continue
             laid = self._laying.lay(other, t, rows, columns)
             if is_real:
-                weight = _likeness(laid.exposed, frame, expected) * laid.visible
-                cv2.accumulateProduct(laid.exposed, cv2.merge([weight] * 3), total)
-                count += weight
-                squares += weight * weight
+                error = _error(laid.exposed, frame)
+                wide.add(laid.exposed, _likeness(error, tolerated) * laid.visible)
+                if abs(offset) <= self._base_radius:
+                    strict.add(laid.exposed, _likeness(error, expected) * laid.visible)
             if is_near:
                 trust = expand(self._motion.consistency(t, other), self._motion.scale, rows, columns)
                 _write(laid.picture[inner], made.neighbours[place, near])
                 made.validity[place, near] = (laid.visible * trust)[inner]
                 near += 1
-        mean = np.where(count[..., None] > 1e-3, total / np.maximum(count, 1e-3)[..., None], frame).astype(np.float32)
-        left = np.where(count > LEAST_COUNT, np.sqrt(squares) / np.maximum(count, LEAST_COUNT), LEAST_COUNT**-0.5)
-        base = shrink(mean, (np.sqrt(variance) * left).astype(np.float32))
-        for picture, all_pictures in ((frame, made.frames), (mean, made.mean), (base, made.base)):
+        base = shrink(strict.over(frame), np.sqrt(variance) * strict.noise_left())
+        for picture, all_pictures in ((frame, made.frames), (wide.over(frame), made.mean), (base, made.base)):
             _write(picture[inner], all_pictures[place])
         made.masks[place] = 0 if given is None else 1 - given[inner]
         made.certainty[place] = certainty[inner]
-        made.count[place] = count[inner]
+        made.count[place] = strict.count[inner]
 
     def _variance(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
         """Variance of the noise of each sample of a picture H W 3, H W: that of the segment, or more where time shows it."""
@@ -269,13 +271,37 @@ def _write(picture: NDArray[np.float32], room: NDArray[np.float32]) -> None:
     cv2.split(picture, [room[..., channel] for channel in range(3)])
 
 
-def _likeness(
-    picture: NDArray[np.float32], frame: NDArray[np.float32], expected: NDArray[np.float32] | np.float32
-) -> NDArray[np.float32]:
-    """Weight of a warped neighbour in the mean, H W, 1 where its squared error is no more than expected."""
-    error = squared_error(picture, frame)
-    weight = np.asarray(cv2.blur(error, (ERROR_BOX, ERROR_BOX)), np.float32)
-    weight *= np.float32(-FALL) / expected
+class _Mean:
+    """A weighted mean as it adds up: `picture`, H W 3, with weights `count`, H W, and what is laid onto it."""
+
+    def __init__(self, picture: NDArray[np.float32], count: NDArray[np.float32]) -> None:
+        self.count, self._squares = count.copy(), count.copy()
+        self._total = picture * count[..., None]
+
+    def add(self, picture: NDArray[np.float32], weight: NDArray[np.float32]) -> None:
+        cv2.accumulateProduct(picture, cv2.merge([weight] * 3), self._total)
+        self.count += weight
+        self._squares += weight * weight
+
+    def over(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The mean, and `frame` where nothing weighs anything."""
+        count = self.count[..., None]
+        return np.where(count > 1e-3, self._total / np.maximum(count, 1e-3), frame).astype(np.float32, copy=False)
+
+    def noise_left(self) -> NDArray[np.float32]:
+        """Standard deviation of the mean's noise over that of one picture, H W."""
+        left = np.sqrt(self._squares) / np.maximum(self.count, LEAST_COUNT)
+        return np.where(self.count > LEAST_COUNT, left, LEAST_COUNT**-0.5).astype(np.float32, copy=False)
+
+
+def _error(picture: NDArray[np.float32], frame: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean squared error of a warped neighbour around each sample, H W."""
+    return np.asarray(cv2.blur(squared_error(picture, frame), (ERROR_BOX, ERROR_BOX)), np.float32)
+
+
+def _likeness(error: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weight of a warped neighbour in a mean, H W, 1 where its squared error is no more than expected."""
+    weight = error * (np.float32(-FALL) / expected)
     weight += np.float32(FALL)
     return np.asarray(cv2.exp(np.minimum(weight, 0, out=weight)), np.float32)
 

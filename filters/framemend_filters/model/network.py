@@ -2,8 +2,9 @@
 
 One forward serves pretraining (hidden parts of the video are predicted, the future included) and repair. Convolutions at
 1/2 and 1/4 of the picture's size surround Transformer blocks at 1/8, whose attention spans all frames of the window in
-small shifted spatial windows (Liu et al., "Video Swin Transformer", CVPR 2022). What is predicted is a residual on a base
-that the network mixes itself, sample by sample, from the aligned mean and the frame.
+small shifted spatial windows (Liu et al., "Video Swin Transformer", CVPR 2022). What is predicted is a picture that the
+network mixes, sample by sample, from the frame, the base and the aligned mean, a kernel that sharpens or softens it there
+(Mildenhall et al., "Burst denoising with kernel prediction networks", CVPR 2018), and a residual.
 
 Dimensions: B batch, T frames, N neighbours, C channels, H W samples, h w tokens, D width, S tokens of a window.
 """
@@ -24,6 +25,10 @@ CLAMP = 8.0
 """Differences beyond this many units tell no more."""
 STRIDE = 8
 """Samples on the edge of a token."""
+REACH = 4
+"""Samples that a predicted kernel reaches."""
+KERNEL = tuple((step * dy, step * dx) for step in range(1, REACH + 1) for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)))
+"""Rows and columns from a sample to one of each pair that its kernel weighs: along both axes and both diagonals."""
 
 
 class RepairOutput(NamedTuple):
@@ -108,18 +113,20 @@ class TransformerBlock(nn.Module):
 
 
 class OutputLayer(nn.Conv2d):
-    """Features at 1/2 to five channels of 2x2 samples: residual (3), logit of the base, log error."""
+    """Features at 1/2 to six channels of 2x2 samples each: residual (3), logit of the base, log error, logit of the mean;
+    and after them the weights of the kernel, one for all four."""
 
     def __init__(self, dim: int) -> None:
-        super().__init__(dim, 4 * 5, 1)
+        super().__init__(dim, 4 * 6 + len(KERNEL), 1)
 
     def start(self, base_bias: float) -> None:
-        """Nothing is changed at the start: the residual is zero, the base nearly the aligned mean."""
+        """Nothing is changed at the start: residual and kernel are zero, the picture is nearly the base."""
         nn.init.zeros_(self.weight)
         with torch.no_grad():
             self.bias.zero_()  # pyright: ignore[reportOptionalMemberAccess]
             self.bias[12:16] = base_bias  # pyright: ignore[reportOptionalSubscript]
             self.bias[16:20] = -1.0  # pyright: ignore[reportOptionalSubscript]
+            self.bias[20:24] = -3.0  # pyright: ignore[reportOptionalSubscript]
 
 
 class RepairLayers(nn.Module):
@@ -160,8 +167,8 @@ class RepairLayers(nn.Module):
 
         frames: B T 3 H W, RGB 0..1, holes filled by a first guess; masks: B T H W, 1 in holes; certainty: B T H W, of
         the first guess (1 where given); neighbours: B T N 3 H W, warped onto each frame; validity: B T N H W, 0..1; mean:
-        B T 3 H W, aligned mean; count: B T H W, frames it amounts to; base: B T 3 H W, the mean less
-        the noise left in it; noise: B, standard deviation on the pictures' scale.
+        B T 3 H W, aligned mean, of all that differs no more than codecs make it; base: B T 3 H W, aligned mean of what differs no more
+        than noise makes it, less the noise left in it; count: B T H W, frames that it amounts to; noise: B, standard deviation on the pictures' scale.
         Any H and W from 16 up, any T from 1 to sizes.frames. Pictures go in as float32; inside, the network runs in
         the dtype of its weights (or of autocast) and the sum of base and residual is float32 again.
         """
@@ -172,9 +179,12 @@ class RepairLayers(nn.Module):
         features = self._features(
             frames.float(), masks, certainty, neighbours, validity, mean, count, base.float(), noise.float(), unit
         )
-        out = self._body(features, T).float().reshape(B, T, 5, H, W)
-        share = torch.sigmoid(out[:, :, 3:4])
-        picture = frames + share * (base - frames) + unit * out[:, :, :3]
+        out, weights = self._body(features, T)
+        out = out.float().reshape(B, T, 6, H, W)
+        picture = frames + torch.sigmoid(out[:, :, 3:4]) * (base.float() - frames)
+        picture = picture + torch.sigmoid(out[:, :, 5:]) * (mean.float() - picture)
+        picture = picture + _filtered(picture.flatten(0, 1), weights.float()).unflatten(0, (B, T))
+        picture = picture + unit * out[:, :, :3]
         return RepairOutput(picture, out[:, :, 4] + torch.log(unit[..., 0]))
 
     def _features(
@@ -219,8 +229,9 @@ class RepairLayers(nn.Module):
         ]
         return torch.cat([part.to(dtype) for part in parts], 2).flatten(0, 1)
 
-    def _body(self, features: Tensor, T: int) -> Tensor:
-        """Features (B*T, C, H, W) to 5 channels of the same size: residual (3), logit of the base, log error."""
+    def _body(self, features: Tensor, T: int) -> tuple[Tensor, Tensor]:
+        """Features (B*T, C, H, W) to 6 channels of the same size: residual (3), logit of the base, log error, logit of the mean;
+        and to the weights of the kernel for 2x2 samples each, at half the size (rounded up)."""
         _, _, H, W = features.shape
         edge = STRIDE * self.sizes.window
         features = F.pad(features, (0, -W % edge, 0, -H % edge), mode="replicate")
@@ -235,7 +246,8 @@ class RepairLayers(nn.Module):
         x = self.norm(x).reshape(BT, h, w, D).permute(0, 3, 1, 2)
         middle = self.decode_middle(middle + F.pixel_shuffle(self.from_tokens(x), 2))
         outer = self.decode_outer(outer + F.pixel_shuffle(self.from_middle(F.relu(middle)), 2))
-        return F.pixel_shuffle(self.head(F.relu(outer)), 2)[:, :, :H, :W]
+        fine, weights = self.head(F.relu(outer)).split([4 * 6, len(KERNEL)], 1)
+        return F.pixel_shuffle(fine, 2)[:, :, :H, :W], weights[:, :, : (H + 1) // 2, : (W + 1) // 2]
 
 
 class RepairNetwork(RepairLayers):
@@ -244,6 +256,28 @@ class RepairNetwork(RepairLayers):
     def __init__(self, sizes: ModelSizes) -> None:
         super().__init__()
         self._add_layers(sizes)
+
+
+def _filtered(picture_BCHW: Tensor, weights_BKhw: Tensor) -> Tensor:
+    """What the kernels of 2x2 samples each add to them, B 1 H W: how far the pairs of samples around each are lighter than it,
+    weighted. Of brightness alone: fine detail has next to no colour, least of all in video (4:2:0)."""
+    H, W = picture_BCHW.shape[-2:]
+    light = picture_BCHW.mean(1, keepdim=True)
+    around = F.pad(light, (REACH, REACH + W % 2, REACH, REACH + H % 2), mode="replicate")
+    height, width = H + H % 2, W + W % 2
+
+    def shifted(dy: int, dx: int) -> Tensor:
+        return around[:, :, REACH + dy : REACH + dy + height, REACH + dx : REACH + dx + width]
+
+    def by_fours(x: Tensor) -> Tensor:
+        return x.reshape(-1, 1, height // 2, 2, width // 2, 2)
+
+    weights = weights_BKhw[:, :, :, None, :, None]
+    added = by_fours(shifted(0, 0)) * (-2 * weights.sum(1, keepdim=True))
+    for number, (dy, dx) in enumerate(KERNEL):
+        pair = shifted(dy, dx) + shifted(-dy, -dx)
+        added = torch.addcmul(added, by_fours(pair), weights[:, number : number + 1])
+    return added.reshape(-1, 1, height, width)[:, :, :H, :W]
 
 
 def _detail(picture_BTCHW: Tensor) -> Tensor:

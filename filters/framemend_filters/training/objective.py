@@ -19,8 +19,8 @@ def loss(
 
     picture, target: B T 3 H W; log_error, masks: B T H W; noise: B. The logarithm makes a decibel count the same in every
     window: without it those that nobody can repair well (holes, strong blur) drown the others. Samples in holes are judged
-    apart from those that are given: by 0.9 and 0.1 in pretraining, by recipe.hole_weight and the rest in repair. The
-    predicted error learns from the error made (Laplace likelihood) and leaves the picture's gradient alone but through the
+    apart from those that are given: by 0.9 and 0.1 in pretraining, by recipe.hole_weight and the rest in repair. Of that,
+    recipe.gradient_weight is judged by the differences between neighbouring samples instead, holes and all. The predicted error learns from the error made (Laplace likelihood) and leaves the picture's gradient alone but through the
     shared layers.
     """
     unit = noise + NOISE_FLOOR
@@ -30,7 +30,9 @@ def loss(
     hidden = _log_error(squared, masks, unit)
     given = _log_error(squared, 1 - masks, unit)
     share = hole_weight * (masks.sum((1, 2, 3)) > 0)
-    picture_loss = (share * hidden + (1 - share) * given).mean()
+    edges = sum(difference.diff(dim=axis).square().mean((1, 2, 3, 4)) for axis in (-1, -2))
+    gradients = 0.5 * torch.log((edges + FLOOR**2) / unit.square())
+    picture_loss = (share * hidden + (1 - share) * given).lerp(gradients, recipe.gradient_weight).mean()
     made = difference.detach().abs().mean(2)
     error_loss = (made * torch.exp(-log_error) + log_error - torch.log(unit.reshape(-1, 1, 1, 1))).mean()
     return {

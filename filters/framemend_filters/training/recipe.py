@@ -27,7 +27,8 @@ class Recipe:
     hole_reach: frames on both sides that holes may borrow from.
     hidden: share of the windows of repair in which parts are hidden as in pretraining; own_noise: standard deviation, of
     255, of noise that half of the others get, 0 for none: what a film has of its own.
-    hole_weight, error_weight: weights in the loss of samples in holes and of the predicted error.
+    hole_weight, gradient_weight, error_weight: weights in the loss of samples in holes, of differences between
+    neighbouring samples and of the predicted error.
     model: settings of ModelSizes for a start from nothing.
     """
 
@@ -50,6 +51,7 @@ class Recipe:
     hidden: float = 0.0
     own_noise: float = 0.0
     hole_weight: float = 0.5
+    gradient_weight: float = 0.25
     error_weight: float = 0.02
     seed: int = 2026
     validate_every: int = 1000
@@ -65,7 +67,7 @@ def pretrain() -> Recipe:
 
 def repair() -> Recipe:
     """Repair training of `fast`, from pretrained weights."""
-    return Recipe(objective="repair", steps=23_000)
+    return Recipe(objective="repair", steps=23_000, hidden=0.1)
 
 
 BASE: dict[str, Any] = {

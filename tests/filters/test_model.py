@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModel
 
 from framemend_filters.errors import ModelError
 from framemend_filters.model import load_model
+from framemend_filters.model.network import KERNEL_UNIT
 from framemend_filters.model.pretrained import FramemendConfig, FramemendModel, load_for_training
 
 
@@ -75,7 +76,7 @@ def test_a_kernel_weighs_the_samples_around_each_two_by_two(height: int, width: 
     arguments = window(1, height, width)
     with torch.no_grad():
         before = model(**arguments).picture
-        model.head.state_dict()["bias"][24] = 0.5  # the pair to the left and right
+        model.head.state_dict()["bias"][24] = 0.5 / KERNEL_UNIT  # the pair to the left and right
         added = model(**arguments).picture - before
     light = np.pad(before[0, 0].mean(0).numpy(), ((0, 0), (1, 1)), mode="edge")
     expected = 0.5 * (light[:, 2:] + light[:, :-2] - 2 * light[:, 1:-1])

@@ -93,6 +93,16 @@ def test_composite_keeps_flat_colour_and_paints_fine_grey_patterns() -> None:
     assert (painted.max(-1) - painted.min(-1)).mean() > 20
 
 
+@pytest.mark.parametrize(("standard", "frames"), [("ntsc", 1), ("pal", 2)])
+def test_rainbows_turn_about_and_come_back(standard: tape.Standard, frames: int) -> None:
+    fine = np.tile(np.where(np.arange(64) % 4 < 2, 90, 160), (5, 48, 1))[..., None].repeat(3, 3).astype(np.uint8)
+    rainbows = tape.composite(fine, 3.77, standard, np.random.default_rng(0), smear=0.3, notch=0.5).astype(float) - fine
+    first, opposite, back = (rainbows[t, ..., 0] - rainbows[t, ..., 2] for t in (0, frames, 2 * frames))
+    np.testing.assert_allclose(back, first, atol=2)
+    np.testing.assert_allclose(opposite, -first, atol=2)
+    assert np.abs(first).max() > 20
+
+
 def test_bled_chroma_comes_late_and_leaves_the_light_alone() -> None:
     edge = _flat(120, 120, 120)
     edge[:, :, 32:] = (200, 82, 118)  # as light as the grey

@@ -112,7 +112,7 @@ def damage(clean: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Da
 
 
 _SHARES = {
-    "noise": 0.24,
+    "noise": 0.22,
     "codec": 0.24,
     "blur": 0.10,
     "jpeg": 0.02,
@@ -120,7 +120,7 @@ _SHARES = {
     "mixed": 0.07,
     "clean": 0.04,
     "film": 0.07,
-    "tape": 0.07,
+    "tape": 0.09,
 }
 _CODECS = {"h264": (24, 45), "hevc": (24, 42), "mpeg2": (3, 28), "mpeg4": (3, 28)}
 

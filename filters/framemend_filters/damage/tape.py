@@ -46,7 +46,7 @@ def composite(
     deviation of the low-pass that colour goes through on both sides, in cycles; notch: that of the window around the
     subcarrier that light loses and colour is taken from. The less, the more of the one ends in the other (0.2 and 0.4 err
     as much as a PAL encoder and its simplest decoder do). interlaced: even and odd lines are of two fields. The subcarrier starts
-    anywhere; with "pal", V changes its sign from line to line.
+    anywhere; with "pal", V changes its sign from line to line, and from frame to frame.
     """
     count, height, width = frames.shape[:3]
     side = int(np.ceil(3 * period))
@@ -59,7 +59,8 @@ def composite(
     angle = (2 * np.pi * (turns.reshape(-1, 1) % 1 + np.arange(width + 2 * side) / period)).astype(np.float32)
     sine, cosine = np.sin(angle), np.cos(angle)
     if standard == "pal":
-        cosine *= np.tile(1 - 2 * (lines % 2), count)[:, None].astype(np.float32)
+        switched = (lines + np.arange(count)[:, None]) % 2  # frames have an odd number of lines
+        cosine *= (1 - 2 * switched).reshape(-1, 1).astype(np.float32)
     signal = light + u * sine + v * cosine
     colour = _band(signal, period, notch)
     received = signal - colour, _along(2 * colour * sine, smear * period), _along(2 * colour * cosine, smear * period)

@@ -21,7 +21,7 @@ from framemend_filters.engine.exposure import brightness
 from framemend_filters.engine.flow import expand
 from framemend_filters.engine.laying import Laying, squared_error
 from framemend_filters.engine.motion import FlowMemory, Motion
-from framemend_filters.engine.noise import noise_by_tone, noise_level
+from framemend_filters.engine.noise import noise_by_tone, noise_level, unrest
 from framemend_filters.engine.shrink import shrink
 from framemend_filters.engine.windows import Segment
 
@@ -44,9 +44,10 @@ WEAK_NOISE, WEAK_RADIUS = 3 / 255, 2
 """Where neither a frame alone nor time shows this much noise anywhere, the base is taken from so few frames on both sides: more
 would only blur it (chosen on data/val)."""
 
-TOLERANCE = 12 / 255
-"""Standard deviation of the errors that the mean forgives at least, where the base forgives no more than noise: those of
-codecs and of composite colour look like picture, in a frame alone and in time (chosen on data/val)."""
+TOLERANCE, MOST_TOLERANCE, UNREST = 12 / 255, 40 / 255, 2.0
+"""Standard deviation of the errors that the mean forgives at least and at most, where the base forgives no more than noise:
+those of codecs look like picture, in a frame alone and in time. In between, UNREST times `unrest`: composite colour changes
+in every frame (chosen on data/val)."""
 
 TONE_BOX = 9
 """Edge of the box over which the brightness is taken that noise is looked up by."""
@@ -132,7 +133,9 @@ class Aligner:
         self._masks = {i: masks[i] for i in wanted if i in masks and masks[i].any()}
         self._motion = Motion({i: filled.picture for i, filled in self._filled.items()}, memory)
         self._laying = Laying(self._filled, self._masks, self._motion)
-        self._by_tone = noise_by_tone([blocks for t in written if (blocks := self._changes(t))])
+        changes = [blocks for t in written if (blocks := self._changes(t))]
+        self._by_tone = noise_by_tone(changes)
+        self._tolerance = min(MOST_TOLERANCE, max(TOLERANCE, UNREST * unrest(changes, self.noise)))
         is_weak = self._by_tone is not None and max(self.noise, self._by_tone.strongest) < WEAK_NOISE
         self._base_radius = min(self._kept, max(WEAK_RADIUS, neighbours)) if is_weak else self._kept
 
@@ -183,7 +186,7 @@ class Aligner:
         expected = 2 * variance + np.float32(ERROR_FLOOR)
         if given is not None:
             expected = expected + (1 - given) * np.float32(HOLE_TOLERANCE**2)
-        tolerated = np.maximum(expected, np.float32(2 * TOLERANCE**2))
+        tolerated = np.maximum(expected, np.float32(2 * self._tolerance**2))
         own = np.ones((height, width), np.float32) if given is None else given
         strict, wide = _Mean(frame, own), _Mean(frame, own)
         near = 0

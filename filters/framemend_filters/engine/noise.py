@@ -21,6 +21,8 @@ STEADY_SHARE = 0.25
 """Quantile of the errors of blocks that stands for noise: what is beyond it may be misaligned (chosen on data/val)."""
 ALIGNMENT = 2 / 255**2
 """Variance that alignment alone makes, and that is taken off what changes from frame to frame."""
+RESTLESS_SHARE = 0.75
+"""Quantile of the errors of blocks that stands for whatever changes from frame to frame."""
 TONES, FEWEST = 8, 16
 """Steps of brightness that are judged each by itself, and the fewest blocks to judge them by."""
 
@@ -82,11 +84,29 @@ def noise_by_tone(blocks: Sequence[tuple[NDArray[np.float32], NDArray[np.float32
     wide, streaks of tape and the shadows' noise of cameras show here, which an estimate from one frame alone takes for
     picture, or for even. None: too little to judge by.
     """
-    brightness, errors = (np.concatenate([part[i] for part in blocks]) if blocks else np.zeros(0) for i in range(2))
-    usable = (brightness > DARKEST) & (brightness < BRIGHTEST)
-    brightness, errors = brightness[usable], errors[usable]
+    brightness, errors = _usable(blocks)
     if len(errors) < FEWEST:
         return None
     steps = np.array_split(np.argsort(brightness, kind="stable"), min(TONES, len(errors) // FEWEST))
     variance = [max(0.0, float(np.quantile(errors[s], STEADY_SHARE)) - ALIGNMENT) for s in steps]
     return NoiseByTone(np.array([brightness[s].mean() for s in steps], np.float32), np.array(variance, np.float32))
+
+
+def unrest(blocks: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], noise: float) -> float:
+    """Standard deviation of what changes from frame to frame beyond white noise of deviation `noise`, on the picture's scale, in
+    its restless parts; blocks as in `noise_by_tone`. 0 where there is too little to judge by."""
+    errors = _usable(blocks)[1]
+    if len(errors) < FEWEST:
+        return 0.0
+    return max(0.0, float(np.quantile(errors, RESTLESS_SHARE)) - noise**2) ** 0.5
+
+
+def _usable(
+    blocks: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Brightness and error of all blocks that are not clipped."""
+    brightness, errors = (
+        np.concatenate([part[i] for part in blocks]) if blocks else np.zeros(0, np.float32) for i in range(2)
+    )
+    usable = (brightness > DARKEST) & (brightness < BRIGHTEST)
+    return brightness[usable], errors[usable]

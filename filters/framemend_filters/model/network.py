@@ -29,6 +29,8 @@ REACH = 4
 """Samples that a predicted kernel reaches."""
 KERNEL = tuple((step * dy, step * dx) for step in range(1, REACH + 1) for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)))
 """Rows and columns from a sample to one of each pair that its kernel weighs: along both axes and both diagonals."""
+KERNEL_UNIT = 1 / 8
+"""What the kernel's weights are counted in: so that a step of training changes the picture no more by them than by the residual."""
 
 
 class RepairOutput(NamedTuple):
@@ -183,7 +185,7 @@ class RepairLayers(nn.Module):
         out = out.float().reshape(B, T, 6, H, W)
         picture = frames + torch.sigmoid(out[:, :, 3:4]) * (base.float() - frames)
         picture = picture + torch.sigmoid(out[:, :, 5:]) * (mean.float() - picture)
-        picture = picture + _filtered(picture.flatten(0, 1), weights.float()).unflatten(0, (B, T))
+        picture = picture + _filtered(picture.flatten(0, 1), KERNEL_UNIT * weights.float()).unflatten(0, (B, T))
         picture = picture + unit * out[:, :, :3]
         return RepairOutput(picture, out[:, :, 4] + torch.log(unit[..., 0]))
 

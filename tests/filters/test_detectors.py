@@ -130,6 +130,35 @@ def test_a_scratch_is_found_where_fine_motion_search_would_follow_it() -> None:
     assert not mask[:, :55].any() and not mask[:, 78:].any()
 
 
+def test_a_faint_scratch_is_taken_where_the_film_has_one_in_the_frames_around() -> None:
+    rule = learned.RULES["scratches"]
+    assert rule.again is not None
+    odds = np.full((HEIGHT, WIDTH), -9, np.float32)
+    odds[:, 60] = (rule.again[0] + rule.sure) / 2
+    odds[50:, 60] = (rule.again[1] + rule.likely) / 2  # fainter still
+    odds[:50, 61] = rule.likely - 0.1  # no more than its rim
+    again = np.zeros((HEIGHT, WIDTH), bool)
+    again[:, 57:64] = True
+    assert learned.learned_mask(odds, rule, 1, odds.shape) is None
+    mask = learned.learned_mask(odds, rule, 1, odds.shape, again=again)
+    assert mask is not None and np.flatnonzero(mask.any(0)).tolist() == [60] and mask[:, 60].all()
+
+
+def test_where_the_film_has_scratches_is_told_by_the_frames_around_alone() -> None:
+    clean = scene()
+    scratched = {i: frame.copy() for i, frame in clean.items()}
+    for i in range(4, 9):
+        scratched[i][:, 60] = 0.95
+
+    def again(frames: Frames, index: int) -> NDArray[np.bool_] | None:
+        return learned.where_again(View(frames, index, range(FRAMES), Memory()), "scratches")
+
+    assert again(clean, 6) is None
+    there = again(scratched | {6: clean[6]}, 6)
+    assert there is not None and there[10:-10, 57:64].all() and not there[:, :54].any() and not there[:, 67:].any()
+    assert again(scratched, 10) is None  # two frames on, one of four has it
+
+
 def test_a_gate_that_weaves_is_no_scratch_and_one_beside_it_is_found() -> None:
     frames = scene()
     for i, frame in frames.items():

@@ -19,12 +19,14 @@ from framemend_filters.damage.detectors.flicker import RADIUS as FLICKER_RADIUS
 from framemend_filters.damage.detectors.flicker import flicker_gain
 from framemend_filters.damage.detectors.learned import (
     RULES,
+    STAYS_FOR,
     Reduced,
     full_size,
     is_one_sided,
     learned_mask,
     log_odds,
     reduction,
+    where_again,
 )
 from framemend_filters.damage.detectors.lost import REACH as LOST_REACH
 from framemend_filters.damage.detectors.lost import Loss, is_blank, lost
@@ -115,6 +117,8 @@ class Finder:
         self.plan = plan
         self._learned = tuple(kind for kind in RULES if kind in plan.kinds)
         self._views = 2 * EVIDENCE_REACH if self._learned else 0
+        if any(RULES[kind].again for kind in self._learned):
+            self._views += STAYS_FOR
         if "flicker" in plan.kinds:
             self._views = max(self._views, FLICKER_RADIUS + 2)
         cuts = max(CUT_LOOK_BACK, CUT_LOOK_AHEAD) if self._views else 0
@@ -157,7 +161,11 @@ class Finder:
         seen = view if scale == 1 else View(Reduced(view.frames, scale), view.index, view.reach, self._reduced)
         shown = log_odds(seen) or {}
         one_sided = is_one_sided(seen)
-        found = {k: learned_mask(shown[k], RULES[k], scale, shape, one_sided) for k in self._learned if k in shown}
+        found = {
+            k: learned_mask(shown[k], RULES[k], scale, shape, one_sided, where_again(seen, k))
+            for k in self._learned
+            if k in shown
+        }
         masks = {kind: mask for kind, mask in found.items() if mask is not None}
         odds = {kind: float(shown[kind].max()) for kind in masks}
         support = full_size(shown["dust"], scale, shape) if "dust" in shown else None

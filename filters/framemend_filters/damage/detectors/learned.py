@@ -36,7 +36,8 @@ class Rule:
     """How log odds become a mask: what is above `sure`, and above `likely` where it hangs together with that; most: share of a
     frame beyond which a mask is none, brightness leapt or a cut was missed; grid: edge of the cells that such damage fills, 0
     where it has none; off_sides: leave what comes near to the left or right side, where the film gate weaves; one_sided: added
-    to `sure` where other frames are on one side of time alone, which tells less."""
+    to `sure` where other frames are on one side of time alone, which tells less; again: `sure` and `likely` where the film has such
+    damage at the same place (within STAYS_WITHIN samples across) in STAYS_IN of the STAYS_FOR frames on both sides."""
 
     sure: float
     likely: float
@@ -44,11 +45,18 @@ class Rule:
     grid: int = 0
     off_sides: bool = False
     one_sided: float = 0.0
+    again: tuple[float, float] | None = None
 
+
+STAYS_FOR, STAYS_IN, STAYS_WITHIN = 2, 2, 3
+"""Frames on both sides in which what stays on the film is looked for, in how many of them it must be, and how far it sways."""
+RIDGE = 2.0
+"""What is less likely than the likeliest sample within STAYS_WITHIN on its line by more than this is beside a faint scratch, not in it:
+masks that are too wide cost more than they gain. All four were chosen on validation clips."""
 
 RULES = {
     "dust": Rule(sure=1.0, likely=-4.0, one_sided=1.0),
-    "scratches": Rule(sure=3.5, likely=-2.0, off_sides=True),
+    "scratches": Rule(sure=3.5, likely=-2.0, off_sides=True, again=(0.0, -5.0)),
     "dropouts": Rule(sure=4.0, likely=-2.0),
     "blocks": Rule(sure=10.0, likely=1.0, most=0.5, grid=16),
 }
@@ -92,21 +100,61 @@ def is_one_sided(view: View) -> bool:
 
 
 def learned_mask(
-    odds: NDArray[np.float32], rule: Rule, scale: int, shape: tuple[int, ...], one_sided: bool = False
+    odds: NDArray[np.float32],
+    rule: Rule,
+    scale: int,
+    shape: tuple[int, ...],
+    one_sided: bool = False,
+    again: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8] | None:
-    """The mask, H W uint8 of `shape`, that log odds at 1/scale of the size lead to; None where it is empty."""
-    sure = odds > rule.sure + rule.one_sided * one_sided
+    """The mask, H W uint8 of `shape`, that log odds at 1/scale of the size lead to; None where it is empty. again: see
+    `where_again`."""
+    chosen = _chosen(odds, rule, one_sided, again)
+    if chosen is None:
+        return None
+    whole = full_size(chosen, scale, shape)
+    return (on_grid(whole, rule.grid) if rule.grid else whole) * np.uint8(255)
+
+
+def where_again(view: View, kind: str) -> NDArray[np.bool_] | None:
+    """Where the frames around have damage of a kind that stays on the film, H W; None for other kinds, and where they have none."""
+    if RULES[kind].again is None:
+        return None
+    around = [d for d in range(-STAYS_FOR, STAYS_FOR + 1) if d and view.has(d)]
+    found = [mask for d in around if (mask := _surely(view.at(view.index + d), kind)) is not None]
+    if len(found) < STAYS_IN:
+        return None
+    wider = np.ones((1, 2 * STAYS_WITHIN + 1), np.uint8)
+    return np.sum([cv2.dilate(mask, wider) for mask in found], 0) >= STAYS_IN
+
+
+def _surely(view: View, kind: str) -> NDArray[np.uint8] | None:
+    """What a frame shows of a kind by itself, 0 or 1, H W; None where that is nothing."""
+
+    def look() -> NDArray[np.uint8] | None:
+        shown = log_odds(view)
+        return None if shown is None else _chosen(shown[kind], RULES[kind], is_one_sided(view))
+
+    return view.memory.get(("surely", kind, view.index, neighbours(view)), look)
+
+
+def _chosen(
+    odds: NDArray[np.float32], rule: Rule, one_sided: bool, again: NDArray[np.bool_] | None = None
+) -> NDArray[np.uint8] | None:
+    """Samples, 0 or 1, that a rule takes for damage; None where it takes none."""
+    sure, likely = odds > rule.sure + rule.one_sided * one_sided, odds > rule.likely
+    if again is not None and rule.again is not None:
+        sure |= again & (odds > rule.again[0])
+        highest = cv2.dilate(odds, np.ones((1, 2 * STAYS_WITHIN + 1), np.uint8))
+        likely |= again & (odds > rule.again[1]) & (odds > highest - RIDGE)
     if not sure.any():
         return None
-    chosen = hysteresis(sure, odds > rule.likely).astype(np.uint8)
+    chosen = hysteresis(sure, likely).astype(np.uint8)
     if np.count_nonzero(chosen) > rule.most * chosen.size:
         return None
     if rule.off_sides:
         chosen = _off_sides(chosen)
-    if not chosen.any():
-        return None
-    whole = full_size(chosen, scale, shape)
-    return (on_grid(whole, rule.grid) if rule.grid else whole) * np.uint8(255)
+    return chosen if chosen.any() else None
 
 
 def _off_sides(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

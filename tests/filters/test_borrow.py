@@ -99,6 +99,16 @@ def test_shrinking_takes_noise_away_at_any_size_and_leaves_a_clean_picture_alone
     np.testing.assert_allclose(shrink(clean, 0 * level), clean, atol=1e-5)
 
 
+def test_shrinking_leaves_what_has_next_to_no_noise_beside_what_has_much() -> None:
+    rng = np.random.default_rng(3)
+    noisy = rng.random((160, 48, 3), dtype=np.float32)
+    level = np.full((160, 48), 0.5 / 255, np.float32)
+    level[:48] = 20 / 255
+    shrunk = shrink(noisy, level)
+    np.testing.assert_allclose(shrunk[112:], noisy[112:], atol=1e-5)
+    assert np.abs(shrunk[:32] - noisy[:32]).mean() > 1 / 255
+
+
 def test_what_was_carried_over_names_its_frames() -> None:
     clip = panning_clip(17, 96, 128, speed=2.0)
     masks = _static_box(clip)

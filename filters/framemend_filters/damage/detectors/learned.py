@@ -55,7 +55,7 @@ RIDGE = 2.0
 masks that are too wide cost more than they gain. All four were chosen on validation clips."""
 
 RULES = {
-    "dust": Rule(sure=1.0, likely=-4.0, one_sided=1.0),
+    "dust": Rule(sure=1.0, likely=-2.0, one_sided=1.0),
     "scratches": Rule(sure=3.5, likely=-2.0, off_sides=True, again=(0.0, -5.0)),
     "dropouts": Rule(sure=4.0, likely=-2.0),
     "blocks": Rule(sure=10.0, likely=1.0, most=0.5, grid=16),

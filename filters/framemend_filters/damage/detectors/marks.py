@@ -1,4 +1,4 @@
-"""Draws what detectors have found as a mask: wide enough to hold soft edges, with a feather."""
+"""Draws what detectors have found as a mask, wide enough to hold soft edges."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-FEATHER = 128
-"""Value of the outermost samples of a mask, around those of 255."""
 EDGE_SHARE = 1 / 100
 """Share of the frame's height (at least 3 samples) along its edges in which nothing is taken for damage: the gate that
 weaves, black bars and flow that runs out of the picture show there."""
@@ -18,7 +16,7 @@ LARGEST_SHARE = 0.1
 def draw(labels: NDArray[np.int32], kept: NDArray[np.bool_], widen: tuple[int, int]) -> NDArray[np.uint8] | None:
     """Mask of the numbers n in `labels` (H W, 0 none) with kept[n - 1], widened by so many samples across and down.
 
-    H W uint8: 255, and FEATHER one sample around. None where nothing is kept, or too much of the frame.
+    H W uint8, 255 or 0. None where nothing is kept, or too much of the frame.
     """
     if not kept.any():
         return None
@@ -26,9 +24,7 @@ def draw(labels: NDArray[np.int32], kept: NDArray[np.bool_], widen: tuple[int, i
     if np.count_nonzero(chosen) > LARGEST_SHARE * chosen.size:
         return None
     across, down = widen
-    core = cv2.dilate(chosen, np.ones((2 * down + 1, 2 * across + 1), np.uint8))
-    soft = cv2.dilate(core, np.ones((3, 3), np.uint8))
-    return np.where(core > 0, 255, np.where(soft > 0, FEATHER, 0)).astype(np.uint8)
+    return np.asarray(cv2.dilate(chosen, np.ones((2 * down + 1, 2 * across + 1), np.uint8)), np.uint8) * np.uint8(255)
 
 
 def margin(height: int) -> int:

@@ -112,9 +112,9 @@ def damage(clean: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Da
 
 
 _SHARES = {
-    "noise": 0.22,
+    "noise": 0.19,
     "codec": 0.24,
-    "blur": 0.10,
+    "blur": 0.13,
     "jpeg": 0.02,
     "holes": 0.15,
     "mixed": 0.07,

@@ -29,7 +29,7 @@ REACH = 4
 """Samples that a predicted kernel reaches."""
 KERNEL = tuple((step * dy, step * dx) for step in range(1, REACH + 1) for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)))
 """Rows and columns from a sample to one of each pair that its kernel weighs: along both axes and both diagonals."""
-KERNEL_UNIT = 1 / 8
+KERNEL_UNIT = 1 / 3
 """What the kernel's weights are counted in: so that a step of training changes the picture no more by them than by the residual."""
 
 

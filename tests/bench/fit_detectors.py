@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from framemend.clips import codec_round_trip, read_clip
 from framemend_filters.damage import defects, film
 from framemend_filters.damage.detectors.blobs import MOST_BLOBS, describe
-from framemend_filters.damage.detectors.fitted import terms
 from framemend_filters.damage.detectors.outliers import outliers
 from framemend_filters.damage.detectors.view import Memory, View
+from framemend_filters.fitted import terms
 
 Frames = NDArray[np.uint8]
 KINDS = ("clean", "film", "dust", "dropouts")

@@ -31,7 +31,7 @@ def window(frames: int, height: int, width: int, neighbours: int = 2, seed: int 
         "mean": random(1, frames, 3, height, width),
         "count": random(1, frames, height, width) * 9,
         "base": random(1, frames, 3, height, width),
-        "noise": torch.tensor([0.05]),
+        "levels": torch.tensor([[0.05, 0.02, 0.3]]),
     }
 
 

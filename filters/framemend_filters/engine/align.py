@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from framemend_filters.engine.borrow import Borrower
 from framemend_filters.engine.exposure import brightness
 from framemend_filters.engine.flow import expand
+from framemend_filters.engine.history import history
 from framemend_filters.engine.laying import Laying, squared_error
 from framemend_filters.engine.motion import FlowMemory, Motion
 from framemend_filters.engine.noise import noise_by_tone, noise_level, unrest
@@ -58,8 +59,8 @@ class Aligned:
     """One segment as the model takes it; T frames, N neighbours, float32, pictures 0..1.
 
     frames T H W 3 (holes filled); masks T H W, 1 in holes; certainty T H W, 1 where given; neighbours T N H W 3;
-    validity T N H W, 0..1; mean T H W 3; count T H W, how many frames the base amounts to (from 0); noise, the
-    standard deviation of white noise on the pictures' scale; base T H W 3.
+    validity T N H W, 0..1; mean T H W 3; count T H W, how many frames the base amounts to (from 0); base T H W 3; levels, 3: standard
+    deviation of white noise, and what `history` says of codecs and blur.
     """
 
     frames: NDArray[np.float32]
@@ -70,7 +71,7 @@ class Aligned:
     mean: NDArray[np.float32]
     count: NDArray[np.float32]
     base: NDArray[np.float32]
-    noise: float
+    levels: NDArray[np.float32]
 
 
 def longest_radius(radius: int) -> int:
@@ -99,7 +100,7 @@ class Aligner:
     `segment.reach`; masks may lack frames. radius: frames on both sides that mean and base are taken over, `longest_radius` of
     it from STRONG_NOISE on, WEAK_RADIUS for the base below WEAK_NOISE; neighbours: frames on both sides handed on one by one. memory, through: where flows may be
     found, and are left for the next segment: those between aligned frames, and those through holes. noise: standard
-    deviation on the pictures' scale, one for the segment.
+    deviation on the pictures' scale, one for the segment; levels: as `Aligned` has them.
     """
 
     def __init__(
@@ -129,6 +130,9 @@ class Aligner:
             if i in written or not filler.is_lost(i)
         }
         filler.remember()
+        self.levels = np.array(
+            [self.noise, *history([self._filled[i].picture for i in written], self.noise)], np.float32
+        )
         self._lost = {i for i in written if filler.is_lost(i)}
         self._masks = {i: masks[i] for i in wanted if i in masks and masks[i].any()}
         self._motion = Motion({i: filled.picture for i, filled in self._filled.items()}, memory)
@@ -145,7 +149,7 @@ class Aligner:
         outer = _widened(rows, self.height), _widened(columns, self.width)
         inner = _within(rows, outer[0]), _within(columns, outer[1])
         size = rows.stop - rows.start, columns.stop - columns.start
-        made = _allocated(len(self._segment.frames), 2 * self._neighbours, size, self.noise)
+        made = _allocated(len(self._segment.frames), 2 * self._neighbours, size, self.levels)
 
         def frame(place: int) -> None:
             self._frame(self._segment.frames[place], outer, inner, made, place)
@@ -247,7 +251,7 @@ def _within(part: slice, around: slice) -> slice:
     return slice(part.start - around.start, part.stop - around.start)
 
 
-def _allocated(frames: int, neighbours: int, size: tuple[int, int], noise: float) -> Aligned:
+def _allocated(frames: int, neighbours: int, size: tuple[int, int], levels: NDArray[np.float32]) -> Aligned:
     """Room for a segment. Pictures lie plane by plane, as the network takes them, under the shape that they are known by."""
 
     def pictures(*count: int) -> NDArray[np.float32]:
@@ -265,7 +269,7 @@ def _allocated(frames: int, neighbours: int, size: tuple[int, int], noise: float
         mean=pictures(frames),
         count=maps(frames),
         base=pictures(frames),
-        noise=noise,
+        levels=levels,
     )
 
 

@@ -107,5 +107,5 @@ def _tensors(aligned: Aligned) -> dict[str, torch.Tensor]:
         "mean": tensor(aligned.mean.transpose(0, 3, 1, 2)),
         "count": tensor(aligned.count),
         "base": tensor(aligned.base.transpose(0, 3, 1, 2)),
-        "noise": torch.tensor([aligned.noise], dtype=torch.float32),
+        "levels": tensor(aligned.levels),
     }

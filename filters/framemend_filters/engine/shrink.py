@@ -43,8 +43,9 @@ def _dct(size: int) -> NDArray[np.float32]:
 
 
 _COLOUR = _dct(3)
-_BASIS = np.asarray(np.kron(_dct(BLOCK), _dct(BLOCK)), np.float32)
-_FORWARD = np.ascontiguousarray(_BASIS.T)
+BASIS = np.asarray(np.kron(_dct(BLOCK), _dct(BLOCK)), np.float32)
+"""Basis functions of a block, one a row: 64 x 64."""
+_FORWARD = np.ascontiguousarray(BASIS.T)
 
 
 def shrink(picture: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -86,7 +87,7 @@ def _pass(
             continue
         kept, weight = shrinker([_blocks(p[:, rows, columns]) @ _FORWARD for p in pictures], noise)
         kept *= weight
-        laid = (kept @ _BASIS).reshape(3, down, across, BLOCK, BLOCK).transpose(0, 1, 3, 2, 4)
+        laid = (kept @ BASIS).reshape(3, down, across, BLOCK, BLOCK).transpose(0, 1, 3, 2, 4)
         split = (3, down, BLOCK, across, BLOCK)
         total[:, rows, columns].reshape(split)[...] += laid  # splitting axes makes no copy
         weights[:, rows, columns].reshape(split)[...] += weight.reshape(3, down, 1, across, 1)

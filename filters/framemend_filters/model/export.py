@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from framemend_filters.model.network import RepairNetwork
 from framemend_filters.weights import model_files
 
-INPUTS = ("frames", "masks", "certainty", "neighbours", "validity", "mean", "count", "base", "noise")
+INPUTS = ("frames", "masks", "certainty", "neighbours", "validity", "mean", "count", "base", "levels")
 """Arguments of `RepairLayers.forward`, in its order, with the batch in front."""
 OUTPUTS = ("picture", "log_error")
 LEAST_EDGE, GREATEST_EDGE = 16, 16384
@@ -41,7 +41,7 @@ def export_onnx(network: RepairNetwork, path: Path, *, stacked: bool = False) ->
         inputs = given
         count = torch.export.Dim("frames", min=1, max=frames)
         shapes = {n: {1: count, v.ndim - 2: height, v.ndim - 1: width} for n, v in inputs.items() if v.ndim > 1}
-        shapes["noise"] = {}
+        shapes["levels"] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # each edge is named once for every input that has it
         torch.onnx.export(
@@ -68,8 +68,8 @@ def fingerprint(model: str | Path) -> str:
 
 def stack_inputs(inputs: Mapping[str, Tensor]) -> Tensor:
     """What the network takes of a window, as one picture 1 C H W: for each frame in turn 3 channels of `frames`, `masks`,
-    `certainty`, 3 for each of `neighbours`, `validity` of each, 3 of `mean`, `count`, 3 of `base`; last of all one with
-    `noise` in every sample."""
+    `certainty`, 3 for each of `neighbours`, `validity` of each, 3 of `mean`, `count`, 3 of `base`; last of all three with
+    `levels` in every sample."""
     frames = inputs["frames"]
     planes = [
         frames,
@@ -81,8 +81,8 @@ def stack_inputs(inputs: Mapping[str, Tensor]) -> Tensor:
         inputs["count"][:, :, None],
         inputs["base"],
     ]
-    noise = inputs["noise"].reshape(1, 1, 1, 1).expand(1, 1, *frames.shape[-2:])
-    return torch.cat([torch.cat(planes, 2).flatten(1, 2), noise], 1)
+    levels = inputs["levels"].reshape(1, -1, 1, 1).expand(1, -1, *frames.shape[-2:])
+    return torch.cat([torch.cat(planes, 2).flatten(1, 2), levels], 1)
 
 
 def unstack_outputs(repaired: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,7 +102,7 @@ class _Stacked(nn.Module):
     def forward(self, window: Tensor) -> Tensor:
         T, N = self.network.sizes.frames, self.near
         H, W = window.shape[-2:]
-        each = window[:, :-1].reshape(1, T, 12 + 4 * N, H, W)
+        each = window[:, :-3].reshape(1, T, 12 + 4 * N, H, W)
         frames, masks, certainty, neighbours, validity, mean, count, base = each.split([3, 1, 1, 3 * N, N, 3, 1, 3], 2)
         picture, log_error = self.network(
             frames,
@@ -113,7 +113,7 @@ class _Stacked(nn.Module):
             mean,
             count[:, :, 0],
             base,
-            window[:, -1, 0, 0],
+            window[:, -3:, 0, 0],
         )
         return torch.cat([picture, log_error[:, :, None]], 2).flatten(1, 2)
 
@@ -126,4 +126,4 @@ def example(T: int, N: int, H: int = 41, W: int = 57) -> dict[str, Tensor]:
         return torch.rand(1, T, *shape, generator=made)
 
     shapes = ((3, H, W), (H, W), (H, W), (N, 3, H, W), (N, H, W), (3, H, W), (H, W), (3, H, W))
-    return {**{n: some(*s) for n, s in zip(INPUTS, shapes, strict=False)}, "noise": torch.tensor([0.05])}
+    return {**{n: some(*s) for n, s in zip(INPUTS, shapes, strict=False)}, "levels": torch.tensor([[0.05, 0.01, 0.5]])}

@@ -139,7 +139,7 @@ class RepairLayers(nn.Module):
     def _add_layers(self, sizes: ModelSizes) -> None:
         self.sizes = sizes
         outer, middle, inner = sizes.dims
-        channels = 17 + 4 * 2 * sizes.neighbours
+        channels = 19 + 4 * 2 * sizes.neighbours
         self.embed = nn.Conv2d(channels, outer, 2, stride=2)
         self.encode_outer = nn.Sequential(*(ConvBlock(outer) for _ in range(sizes.encoder_depths[0])))
         self.to_middle = nn.Conv2d(outer, middle, 2, stride=2)
@@ -163,23 +163,25 @@ class RepairLayers(nn.Module):
         mean: Tensor,
         count: Tensor,
         base: Tensor,
-        noise: Tensor,
+        levels: Tensor,
     ) -> RepairOutput:
         """Repair a window.
 
         frames: B T 3 H W, RGB 0..1, holes filled by a first guess; masks: B T H W, 1 in holes; certainty: B T H W, of
         the first guess (1 where given); neighbours: B T N 3 H W, warped onto each frame; validity: B T N H W, 0..1; mean:
         B T 3 H W, aligned mean, of all that differs no more than codecs make it; base: B T 3 H W, aligned mean of what differs no more
-        than noise makes it, less the noise left in it; count: B T H W, frames that it amounts to; noise: B, standard deviation on the pictures' scale.
+        than noise makes it, less the noise left in it; count: B T H W, frames that it amounts to; levels: B 3, standard deviations on the pictures' scale of white noise and of the errors
+        of codecs, and whether the picture is blurred, 0..1.
         Any H and W from 16 up, any T from 1 to sizes.frames. Pictures go in as float32; inside, the network runs in
         the dtype of its weights (or of autocast) and the sum of base and residual is float32 again.
         """
         B, T, _, H, W = frames.shape
         if T > self.sizes.frames:
             raise ValueError(f"the window has {T} frames; this model takes up to {self.sizes.frames}")
-        unit = (noise.float() + NOISE_FLOOR).reshape(B, 1, 1, 1, 1)
+        levels = levels.float()
+        unit = (levels[:, 0] + NOISE_FLOOR).reshape(B, 1, 1, 1, 1)
         features = self._features(
-            frames.float(), masks, certainty, neighbours, validity, mean, count, base.float(), noise.float(), unit
+            frames.float(), masks, certainty, neighbours, validity, mean, count, base.float(), levels, unit
         )
         out, weights = self._body(features, T)
         out = out.float().reshape(B, T, 6, H, W)
@@ -199,7 +201,7 @@ class RepairLayers(nn.Module):
         mean: Tensor,
         count: Tensor,
         base: Tensor,
-        noise: Tensor,
+        levels: Tensor,
         unit: Tensor,
     ) -> Tensor:
         """What the network sees, (B*T, C, H, W) in the dtype of its weights: differences to the base in units of the
@@ -213,6 +215,7 @@ class RepairLayers(nn.Module):
         def difference(picture: Tensor) -> Tensor:
             return (picture.float() - base).div_(unit).clamp_(-CLAMP, CLAMP).to(dtype)
 
+        noise, coding, blur = levels.unbind(1)
         near = neighbours.float() - base[:, :, None]
         near.div_(unit[..., None]).clamp_(-CLAMP, CLAMP).mul_(validity[:, :, :, None])
         parts = [
@@ -228,6 +231,8 @@ class RepairLayers(nn.Module):
             _detail(base).div_(unit).clamp_(-CLAMP, CLAMP),
             # codecs and blur leave next to no noise, clean pictures some: a difference that only the log shows
             level(torch.log(noise * 255 + 0.25) / 4),
+            level(torch.log(coding * 255 + 1) / 2),
+            level(blur),
         ]
         return torch.cat([part.to(dtype) for part in parts], 2).flatten(0, 1)
 

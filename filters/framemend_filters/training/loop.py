@@ -101,10 +101,10 @@ class Run:
         try:
             while self.step < self.recipe.steps:
                 tick = time.monotonic()
-                records, noise = coming.result()
+                records, levels = coming.result()
                 if self.step + 1 < self.recipe.steps:
                     coming = reader.submit(self._read, keeper, self.step + 1)
-                inputs = self._unpack(records, noise)
+                inputs = self._unpack(records, levels)
                 ready = time.monotonic()
                 sums.append(self._take_step(inputs))
                 done = time.monotonic()
@@ -137,9 +137,9 @@ class Run:
             self.save()
 
     def _read(self, keeper: PoolKeeper, step: int) -> tuple[Tensor, Tensor]:
-        """Records and noise of a step, where a GPU takes them from while it computes."""
-        records, noise = (torch.from_numpy(part) for part in keeper.batch(step))
-        return (records.pin_memory(), noise.pin_memory()) if self.device.type == "cuda" else (records, noise)
+        """Records and levels of a step, where a GPU takes them from while it computes."""
+        records, levels = (torch.from_numpy(part) for part in keeper.batch(step))
+        return (records.pin_memory(), levels.pin_memory()) if self.device.type == "cuda" else (records, levels)
 
     def validate(self, validation: ValidationSet) -> dict[str, float]:
         """PSNR of each task with the running mean of the weights; keeps them in best/ if their mean is the best."""
@@ -161,8 +161,8 @@ class Run:
         scores: dict[str, list[float]] = {}
         with self._averaged(), torch.no_grad():
             self.model.eval()
-            for record, noise, task in zip(validation.records, validation.noise, validation.tasks, strict=True):
-                inputs, target, masks = self._unpack(torch.from_numpy(record)[None], torch.tensor([noise]))
+            for record, levels, task in zip(validation.records, validation.levels, validation.tasks, strict=True):
+                inputs, target, masks = self._unpack(torch.from_numpy(record)[None], torch.from_numpy(levels)[None])
                 with self._autocast():
                     picture = self.model(**inputs).picture
                 shown = (part[0, frames].cpu() for part in (picture, target, masks))
@@ -220,7 +220,7 @@ class Run:
         forward = self._forward if target.shape[1] == self.shape.frames else self.model
         with self._autocast():
             picture, log_error = forward(**inputs)
-        parts = loss(picture, log_error, target, masks, inputs["noise"], recipe)
+        parts = loss(picture, log_error, target, masks, inputs["levels"][:, 0], recipe)
         parts["loss"].backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm)
         self._optimizer.step()
@@ -244,10 +244,10 @@ class Run:
 
         frames = target.shape[1]
         kept = 1 + int(draw[4] * frames) if draw[3] < 0.1 else frames
-        turned = {name: turn(value[:, :kept]) for name, value in inputs.items() if name != "noise"}
-        return turned | {"noise": inputs["noise"]}, turn(target[:, :kept]), turn(masks[:, :kept])
+        turned = {name: turn(value[:, :kept]) for name, value in inputs.items() if name != "levels"}
+        return turned | {"levels": inputs["levels"]}, turn(target[:, :kept]), turn(masks[:, :kept])
 
-    def _unpack(self, records: Tensor, noise: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    def _unpack(self, records: Tensor, levels: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Records (B T C H W) as the arguments of the model's forward, the target and the masks."""
         records = records.to(self.device, non_blocking=True).float()
         fields = {name: records[:, :, channels] for name, channels in self._slices.items()}
@@ -256,7 +256,7 @@ class Run:
         for name in ("masks", "certainty", "count"):
             fields[name] = fields[name][:, :, 0]
         target = fields.pop("target")
-        return fields | {"noise": noise.to(self.device)}, target, fields["masks"]
+        return fields | {"levels": levels.to(self.device)}, target, fields["masks"]
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._amp)

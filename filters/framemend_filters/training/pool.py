@@ -58,7 +58,7 @@ def pack(sample: Sample, shape: WindowShape) -> NDArray[np.float16]:
 
 
 class Pool:
-    """The files of a pool: records (slots T C H W float16), noise, numbers of the windows, and how far training is."""
+    """The files of a pool: records (slots T C H W float16), levels (as in `Aligned`), numbers of the windows, and how far training is."""
 
     def __init__(self, folder: Path, recipe: Recipe, shape: WindowShape) -> None:
         self.slots = recipe.pool + AHEAD
@@ -67,7 +67,7 @@ class Pool:
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{recipe.objective}-{recipe.seed}-" + "x".join(str(n) for n in record)
         self.records = _map(folder / f"{name}.records", np.float16, record)
-        self.noise = _map(folder / f"{name}.noise", np.float32, (self.slots,))
+        self.levels = _map(folder / f"{name}.levels", np.float32, (self.slots, 3))
         # number + 1 of the window in each slot: 0, as in a new file, is none
         self.numbers = _map(folder / f"{name}.numbers", np.int64, (self.slots,))
         self.oldest = _map(folder / f"{name}.oldest", np.int64, (1,))
@@ -75,11 +75,11 @@ class Pool:
     def holds(self, number: int) -> bool:
         return int(self.numbers[number % self.slots]) == number + 1
 
-    def put(self, number: int, record: NDArray[np.float16], noise: float) -> None:
+    def put(self, number: int, record: NDArray[np.float16], levels: NDArray[np.float32]) -> None:
         slot = number % self.slots
         self.numbers[slot] = 0
         self.records[slot] = record
-        self.noise[slot] = noise
+        self.levels[slot] = levels
         self.numbers[slot] = number + 1
 
 
@@ -111,7 +111,7 @@ class PoolKeeper:
             worker.join()
 
     def batch(self, step: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-        """Records (B T C H W) and noise (B) of a step; waits until its windows are there."""
+        """Records (B T C H W) and levels (B 3) of a step; waits until its windows are there."""
         recipe = self._recipe
         oldest = self.first_window(step)
         self._pool.oldest[0] = oldest
@@ -123,7 +123,7 @@ class PoolKeeper:
                     raise FramemendError("the worker that prepares training windows has stopped; its error is above")
                 time.sleep(0.01)
         slots = numbers % self._pool.slots
-        return self._pool.records[slots], self._pool.noise[slots]
+        return self._pool.records[slots], self._pool.levels[slots]
 
     def first_window(self, step: int) -> int:
         return int(step * self._recipe.batch / self._recipe.reuse)
@@ -154,7 +154,7 @@ def _fill(
             continue
         if number % workers == worker and not pool.holds(number):
             sample = make_sample(source, clips, recipe, shape, number)
-            pool.put(number, pack(sample, shape), sample.aligned.noise)
+            pool.put(number, pack(sample, shape), sample.aligned.levels)
         number += 1
 
 

@@ -137,8 +137,8 @@ def _join(parts: list[Aligned]) -> Aligned:
     if len(parts) == 1:
         return parts[0]
     names = ("frames", "masks", "certainty", "neighbours", "validity", "mean", "count", "base")
-    noise = float(np.mean([p.noise for p in parts]))
-    return Aligned(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names}, noise=noise)
+    levels = np.mean([p.levels for p in parts], 0, np.float32)
+    return Aligned(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names}, levels=levels)
 
 
 def cropped(a: Aligned, crop: slice) -> Aligned:
@@ -152,5 +152,5 @@ def cropped(a: Aligned, crop: slice) -> Aligned:
         mean=a.mean[:, crop, crop],
         count=a.count[:, crop, crop],
         base=a.base[:, crop, crop],
-        noise=a.noise,
+        levels=a.levels,
     )

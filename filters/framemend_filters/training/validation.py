@@ -30,10 +30,10 @@ WINDOWS = 5
 
 @dataclass(frozen=True)
 class ValidationSet:
-    """records V T C H W float16, noise V, the task of each."""
+    """records V T C H W float16, levels V 3, the task of each."""
 
     records: NDArray[np.float16]
-    noise: NDArray[np.float32]
+    levels: NDArray[np.float32]
     tasks: Sequence[str]
 
 
@@ -65,17 +65,17 @@ def kept(path: Path, source: ClipSource, clips: Sequence[int], recipe: Recipe, s
     if path.exists():
         with np.load(path) as held:
             if str(held["asked"]) == asked:
-                return ValidationSet(held["records"], held["noise"], [str(task) for task in held["tasks"]])
+                return ValidationSet(held["records"], held["levels"], [str(task) for task in held["tasks"]])
     made = build(source, clips, recipe, shape)
     partial = path.with_name(f"partial-{path.name}")
-    np.savez(partial, asked=asked, records=made.records, noise=made.noise, tasks=np.array(made.tasks))
+    np.savez(partial, asked=asked, records=made.records, levels=made.levels, tasks=np.array(made.tasks))
     partial.replace(path)
     return made
 
 
 def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: WindowShape) -> ValidationSet:
     """WINDOWS windows of every clip for each task; the same at every call."""
-    records, noise, tasks = [], [], []
+    records, levels, tasks = [], [], []
     crop = slice(recipe.margin, recipe.margin + recipe.crop)
     for case in cases(source, clips, recipe, shape):
         given = {i: f.astype(np.float32) / 255 for i, f in enumerate(case.damaged)}
@@ -84,9 +84,9 @@ def build(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: Windo
         aligned = align_segment(segment, given, hidden, radius=shape.radius, neighbours=shape.neighbours)
         target = case.clean[case.middle.start : case.middle.stop, crop, crop].astype(np.float32) / np.float32(255)
         records.append(pack(Sample(cropped(aligned, crop), target, case.task), shape))
-        noise.append(aligned.noise)
+        levels.append(aligned.levels)
         tasks.append(case.task)
-    return ValidationSet(np.stack(records), np.array(noise, np.float32), tasks)
+    return ValidationSet(np.stack(records), np.stack(levels), tasks)
 
 
 def cases(source: ClipSource, clips: Sequence[int], recipe: Recipe, shape: WindowShape) -> Iterator[ValidationCase]:

@@ -106,8 +106,8 @@ class Trial(Run):
 
     blind = ""
 
-    def _unpack(self, records: Tensor, noise: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        inputs, target, masks = super()._unpack(records, noise)
+    def _unpack(self, records: Tensor, levels: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        inputs, target, masks = super()._unpack(records, levels)
         if self.blind == "mean":
             inputs |= {"mean": inputs["frames"], "base": inputs["frames"], "count": torch.ones_like(inputs["count"])}
         if self.blind == "neighbours":

@@ -36,12 +36,12 @@ class Drawn:
     def batch(self, step: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         rng = np.random.default_rng([self._recipe.seed, step])
         chosen = rng.integers(0, len(self._shelf.records), self._recipe.batch)
-        records, noise = self._shelf.records[chosen], self._shelf.noise[chosen]
+        records, levels = self._shelf.records[chosen], self._shelf.levels[chosen]
         if self._hidden is not None:
             other = rng.random(len(chosen)) < self._share
             places = chosen[other] % len(self._hidden.records)
-            records[other], noise[other] = self._hidden.records[places], self._hidden.noise[places]
-        return records, noise
+            records[other], levels[other] = self._hidden.records[places], self._hidden.levels[places]
+        return records, levels
 
 
 def make_shelves(
@@ -115,19 +115,19 @@ def _no_motion():
 def _kept(folder: Path, name: str, made, views: list[str]) -> dict[str, ValidationSet]:
     files = {view: folder / f"{name}-{view}.npz" for view in views}
     if not all(file.exists() for file in files.values()):
-        parts: dict[str, list[tuple[NDArray[np.float16], float, str]]] = {view: [] for view in views}
+        parts: dict[str, list[tuple[NDArray[np.float16], NDArray[np.float32], str]]] = {view: [] for view in views}
         for seen in made():
             for view, (aligned, target, task) in seen.items():
                 record = pack(Sample(aligned, target, task), SHAPES[view])
-                parts[view].append((record, aligned.noise, task))
+                parts[view].append((record, aligned.levels, task))
         for view, rows in parts.items():
-            records, noise, tasks = zip(*rows, strict=True)
+            records, levels, tasks = zip(*rows, strict=True)
             partial = files[view].with_suffix(".partial.npz")
-            np.savez(partial, records=np.stack(records), noise=np.array(noise, np.float32), tasks=np.array(tasks))
+            np.savez(partial, records=np.stack(records), levels=np.stack(levels), tasks=np.array(tasks))
             partial.rename(files[view])
     shelves = {}
     for view, file in files.items():
         kept = np.load(file)
-        shelves[view] = ValidationSet(kept["records"], kept["noise"], [str(task) for task in kept["tasks"]])
+        shelves[view] = ValidationSet(kept["records"], kept["levels"], [str(task) for task in kept["tasks"]])
         assert shelves[view].records.shape[2] == layout(SHAPES[view])["target"].stop
     return shelves

@@ -131,7 +131,7 @@ def window_inputs(model: str, size: Size) -> dict[str, Any]:
         "mean": frames,
         "count": 6 * ones,
         "base": frames,
-        "noise": torch.tensor([SIGMA / 255]),
+        "levels": torch.tensor([[SIGMA / 255, 0.0, 0.0]]),
     }
 
 

@@ -3,13 +3,17 @@ the same thing is found elsewhere in the neighbouring frames."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.damage.detectors.fitted import score
 from framemend_filters.damage.detectors.outliers import Outliers, outliers
 from framemend_filters.damage.detectors.view import Picture, View
+from framemend_filters.fitted import score
+
+FILE = Path(__file__).with_name("fitted.json")
 
 FEATURES = (
     "size",
@@ -52,7 +56,7 @@ def blob_odds(view: View) -> float:
 
 
 def _judged(view: View, found: Outliers, near: tuple[int, ...]) -> NDArray[np.float64]:
-    odds = score("blobs")(describe(view, found))
+    odds = score(FILE, "blobs")(describe(view, found))
     for number in np.flatnonzero(odds > 0) + 1:
         left, top, w, h, _ = (int(v) for v in found.blobs[number - 1])
         window = (slice(top, top + h), slice(left, left + w))

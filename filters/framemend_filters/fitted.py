@@ -1,4 +1,5 @@
-"""Judges what detectors describe by a quadratic score that was fitted on training clips (tests/bench/fit_detectors.py)."""
+"""Judges what is described by numbers by a quadratic score that was fitted on training clips (tests/bench/fit_detectors.py,
+tests/bench/fit_history.py)."""
 
 from __future__ import annotations
 
@@ -10,19 +11,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-FILE = Path(__file__).with_name("fitted.json")
-
 
 @dataclass(frozen=True)
 class Score:
-    """Logistic regression on features, their squares and products: log odds that a description is of a defect."""
+    """Regression on features, their squares and products: log odds, or what else the weights were fitted to."""
 
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
     weights: NDArray[np.float64]
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log odds, N, of descriptions N F. Descriptions beyond what was fitted on count as the outermost."""
+        """The score, N, of descriptions N F. Descriptions beyond what was fitted on count as the outermost."""
         return terms(np.clip((features - self.mean) / self.deviation, -4, 4)) @ self.weights
 
 
@@ -34,7 +33,7 @@ def terms(features: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 @cache
-def score(name: str) -> Score:
-    """The score of that name from FILE."""
-    stored = json.loads(FILE.read_text())[name]
+def score(file: Path, name: str) -> Score:
+    """The score of that name from a file of them."""
+    stored = json.loads(file.read_text())[name]
     return Score(*(np.array(stored[part]) for part in ("mean", "deviation", "weights")))

@@ -178,17 +178,16 @@ class RepairLayers(nn.Module):
         B, T, _, H, W = frames.shape
         if T > self.sizes.frames:
             raise ValueError(f"the window has {T} frames; this model takes up to {self.sizes.frames}")
-        levels = levels.float()
+        frames, base, mean, levels = frames.float(), base.float(), mean.float(), levels.float()
         unit = (levels[:, 0] + NOISE_FLOOR).reshape(B, 1, 1, 1, 1)
-        features = self._features(
-            frames.float(), masks, certainty, neighbours, validity, mean, count, base.float(), levels, unit
-        )
+        features = self._features(frames, masks, certainty, neighbours, validity, mean, count, base, levels, unit)
         out, weights = self._body(features, T)
         out = out.float().reshape(B, T, 6, H, W)
-        picture = frames + torch.sigmoid(out[:, :, 3:4]) * (base.float() - frames)
-        picture = picture + torch.sigmoid(out[:, :, 5:]) * (mean.float() - picture)
-        picture = picture + _filtered(picture.flatten(0, 1), KERNEL_UNIT * weights.float()).unflatten(0, (B, T))
-        picture = picture + unit * out[:, :, :3]
+        # changes, small numbers, are added to the frames last of all: runtimes may have half precision in between
+        change = torch.sigmoid(out[:, :, 3:4]) * (base - frames)
+        change = change + torch.sigmoid(out[:, :, 5:]) * (mean - frames - change)
+        added = _filtered((frames + change).flatten(0, 1), KERNEL_UNIT * weights.float()).unflatten(0, (B, T))
+        picture = frames + (change + added + unit * out[:, :, :3])
         return RepairOutput(picture, out[:, :, 4] + torch.log(unit[..., 0]))
 
     def _features(

@@ -6,6 +6,9 @@ import struct
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
+from framemend_filters.errors import SettingError
+
+from .clips import LEAST_X265
 from .frames import field_order, matrix_and_range
 from .hdr import StaticHdr, hdr_options
 from .recipes import BOTTOM_FIRST, INTERLACED, Recipe
@@ -46,6 +49,10 @@ def add_video(
 ) -> VideoStream:
     """Add the stream for the repaired video of `source`, to be encoded from frames in `pix_fmt`."""
     first, kind = source.first, output.format.name
+    if recipe.encoder == "libx265" and min(first.width, first.height) < LEAST_X265:
+        raise SettingError(
+            f"libx265 cannot encode {first.width}x{first.height}: it fails below {LEAST_X265} samples; use --codec libx264"
+        )
     rate = source.rate or Fraction(25)
     special = (hdr_options(hdr, recipe.encoder), _field_options(first, recipe.encoder))
     video = _from_template(output, source, recipe)

@@ -164,3 +164,12 @@ def test_frames_keep_side_data_and_drop_the_picture_type(ffmpeg, tmp_path, decod
         made = build_frame(frame, views(frame), pix_fmt)
         assert made.format.name == pix_fmt and made.pict_type == 0
         assert "MASTERING_DISPLAY_METADATA" in {side.type.name for side in made.side_data.values()}
+
+
+def test_hevc_of_frames_that_its_encoder_fails_on_is_refused(tmp_path, ffmpeg, repair):
+    given, made = tmp_path / "small.mkv", tmp_path / "out.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=48x40:rate=25:duration=0.2", "-c:v", "ffv1", given)
+    status, _, err = repair(given, made, "--codec", "libx265")
+    assert status == 2 and "libx265 cannot encode 48x40" in err and "--codec libx264" in err
+    assert not made.exists()
+    assert repair(given, made, "--codec", "libx264")[0] == 0

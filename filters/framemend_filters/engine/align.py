@@ -192,7 +192,9 @@ class Aligner:
             expected = expected + (1 - given) * np.float32(HOLE_TOLERANCE**2)
         tolerated = np.maximum(expected, np.float32(2 * self._tolerance**2))
         own = np.ones((height, width), np.float32) if given is None else given
-        strict, wide = _Mean(frame, own), _Mean(frame, own)
+        strict = _Mean(frame, own)
+        alike = self._base_radius == self._kept and np.array_equal(tolerated, expected)
+        wide = strict if alike else _Mean(frame, own)
         near = 0
         for offset in (sign * step for step in range(1, self._kept + 1) for sign in (-1, 1)):
             is_near, is_real = abs(offset) <= self._neighbours, t + offset in self._segment.reach
@@ -208,9 +210,10 @@ class Aligner:
             laid = self._laying.lay(other, t, rows, columns)
             if is_real:
                 error = _error(laid.exposed, frame)
-                wide.add(laid.exposed, _likeness(error, tolerated) * laid.visible)
                 if abs(offset) <= self._base_radius:
                     strict.add(laid.exposed, _likeness(error, expected) * laid.visible)
+                if wide is not strict:
+                    wide.add(laid.exposed, _likeness(error, tolerated) * laid.visible)
             if is_near:
                 trust = expand(self._motion.consistency(t, other), self._motion.scale, rows, columns)
                 _write(laid.picture[inner], made.neighbours[place, near])

@@ -95,14 +95,14 @@ def rgb_reader() -> Callable[[av.VideoFrame], Frames]:
     return convert
 
 
-LEAST_X265 = 64
-"""Lines and columns that x265 is given at least: of 48 it writes beyond its memory (PyAV's x265, told by glibc's malloc check)."""
+LEAST_X265 = 50
+"""Columns that x265 is given at least: of 48 and fewer it writes beyond its memory (that of PyAV; glibc's malloc check tells)."""
 
 
 def codec_round_trip(frames: Frames, codec: Codec, quality: float, *, fps: int = 25) -> Frames:
     """Encode a clip with a real codec at 4:2:0, BT.709 limited range, and decode it again, all in memory.
 
-    frames: T H W 3 uint8 RGB, any size (odd sizes, and for hevc those below 64, are padded by their last row and column, and
+    frames: T H W 3 uint8 RGB, any size (odd sizes, and for hevc widths below 50, are padded by their last row and column, and
     cropped again).
     quality: CRF for h264 and hevc (0..51), the fixed quantiser for mpeg2, mpeg4 and mjpeg (1..31).
     Deterministic: one thread, no container. Returns frames of the same shape.
@@ -112,9 +112,8 @@ def codec_round_trip(frames: Frames, codec: Codec, quality: float, *, fps: int =
 
     encoder_name, options = _encoder(codec, quality)
     count, height, width = frames.shape[:3]
-    least = LEAST_X265 if codec == "hevc" else 0
-    down, across = (max(edge % 2, least - edge) for edge in (height, width))
-    padded = np.pad(frames, ((0, 0), (0, down), (0, across), (0, 0)), mode="edge")
+    across = max(width % 2, LEAST_X265 - width if codec == "hevc" else 0)
+    padded = np.pad(frames, ((0, 0), (0, height % 2), (0, across), (0, 0)), mode="edge")
     encoder = av.CodecContext.create(encoder_name, "w")
     decoder = av.CodecContext.create(codec if codec in ("h264", "hevc", "mpeg4", "mjpeg") else "mpeg2video", "r")
     assert isinstance(encoder, av.VideoCodecContext) and isinstance(decoder, av.VideoCodecContext)

@@ -49,9 +49,9 @@ def add_video(
 ) -> VideoStream:
     """Add the stream for the repaired video of `source`, to be encoded from frames in `pix_fmt`."""
     first, kind = source.first, output.format.name
-    if recipe.encoder == "libx265" and min(first.width, first.height) < LEAST_X265:
+    if recipe.encoder == "libx265" and first.width < LEAST_X265:
         raise SettingError(
-            f"libx265 cannot encode {first.width}x{first.height}: it fails below {LEAST_X265} samples; use --codec libx264"
+            f"libx265 cannot encode {first.width}x{first.height}: it fails below {LEAST_X265} columns; use --codec libx264"
         )
     rate = source.rate or Fraction(25)
     special = (hdr_options(hdr, recipe.encoder), _field_options(first, recipe.encoder))

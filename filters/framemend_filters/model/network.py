@@ -111,7 +111,7 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x_BThwD: Tensor) -> Tensor:
         x = self.attention(x_BThwD)
-        return x + self.down(F.gelu(self.up(self.norm(x)), approximate="tanh"))
+        return x + self.down(_gelu(self.up(self.norm(x))))
 
 
 class OutputLayer(nn.Conv2d):
@@ -264,11 +264,26 @@ class RepairNetwork(RepairLayers):
         self._add_layers(sizes)
 
 
+def _gelu(x: Tensor) -> Tensor:
+    """GELU by its tanh formula, the same with any number of threads: torch has other arithmetic for what is left at the end of a
+    thread's share beyond whole vectors, so where shares do not end on them each piece is computed by one thread."""
+    if torch.compiler.is_compiling() or x.requires_grad or x.device.type != "cpu":
+        return F.gelu(x, approximate="tanh")
+    if x.numel() <= _SHARE or x.numel() % (_VECTOR * torch.get_num_threads()) == 0:
+        return F.gelu(x, approximate="tanh")
+    return torch.cat([F.gelu(part, approximate="tanh") for part in x.flatten().split(_SHARE)]).view_as(x)
+
+
+_SHARE, _VECTOR = 16384, 64
+"""Elements up to which torch leaves GELU to one thread, and of the longest vectors."""
+
+
 def _filtered(picture_BCHW: Tensor, weights_BKhw: Tensor) -> Tensor:
     """What the kernels of 2x2 samples each add to them, B 1 H W: how far the pairs of samples around each are lighter than it,
     weighted. Of brightness alone: fine detail has next to no colour, least of all in video (4:2:0)."""
     H, W = picture_BCHW.shape[-2:]
-    light = picture_BCHW.mean(1, keepdim=True)
+    red, green, blue = picture_BCHW.split(1, 1)  # sums by hand: those of torch differ with the number of threads
+    light = (red + green + blue) / 3
     around = F.pad(light, (REACH, REACH + W % 2, REACH, REACH + H % 2), mode="replicate")
     height, width = H + H % 2, W + W % 2
 
@@ -279,7 +294,10 @@ def _filtered(picture_BCHW: Tensor, weights_BKhw: Tensor) -> Tensor:
         return x.reshape(-1, 1, height // 2, 2, width // 2, 2)
 
     weights = weights_BKhw[:, :, :, None, :, None]
-    added = by_fours(shifted(0, 0)) * (-2 * weights.sum(1, keepdim=True))
+    total = weights[:, :1]
+    for number in range(1, len(KERNEL)):
+        total = total + weights[:, number : number + 1]
+    added = by_fours(shifted(0, 0)) * (-2 * total)
     for number, (dy, dx) in enumerate(KERNEL):
         pair = shifted(dy, dx) + shifted(-dy, -dx)
         added = torch.addcmul(added, by_fours(pair), weights[:, number : number + 1])

@@ -33,7 +33,7 @@ class SingleFrameModel(nn.Module):
             torch.bfloat16: self._descriptor.supports_bfloat16,
         }[dtype]
 
-    def forward(self, frames: Tensor, noise: Tensor, **_: Any) -> tuple[Tensor, Tensor]:
+    def forward(self, frames: Tensor, levels: Tensor, **_: Any) -> tuple[Tensor, Tensor]:
         """Pictures 1 T 3 H W of frames 1 T 3 H W (holes filled), and log errors 1 T H W.
 
         What lies beyond 0..1 is kept beside the model, which knows only that range. Such a model does not say how sure it
@@ -43,7 +43,7 @@ class SingleFrameModel(nn.Module):
         within = frames.clamp(0, 1)
         made = [self._descriptor(frame[None].to(dtype)).float() for frame in within[0]]
         picture = torch.cat(made)[None] + (frames - within)
-        level = torch.log(noise.float() + 1 / 255).reshape(1, 1, 1, 1)
+        level = torch.log(levels[:, 0].float() + 1 / 255).reshape(1, 1, 1, 1)
         return picture, level.expand_as(picture[:, :, 0])
 
 

@@ -22,11 +22,15 @@ class Score:
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """The score, N, of descriptions N F. Descriptions beyond what was fitted on count as the outermost."""
-        return terms(np.clip((features - self.mean) / self.deviation, -4, 4)) @ self.weights
+        return terms(features, self.mean, self.deviation) @ self.weights
 
 
-def terms(features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """What the weights are for: N F features to N (1 + F + F (F + 1) / 2) terms."""
+def terms(
+    features: NDArray[np.floating], mean: NDArray[np.floating], deviation: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """What the weights are for: N F features, in deviations from the mean and at most 4 of them, to N (1 + F + F (F + 1) / 2)
+    terms."""
+    features = np.clip((features - mean) / deviation, -4, 4)
     first, second = np.triu_indices(features.shape[1])
     products = features[:, first] * features[:, second]
     return np.concatenate([np.ones((len(features), 1)), features, products], 1).astype(np.float64)

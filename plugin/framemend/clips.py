@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from framemend_filters.errors import InputError, InputNotFound, SettingError
 
+from .recipes import NARROWEST
 from .times import as_fraction
 
 if TYPE_CHECKING:
@@ -95,10 +96,6 @@ def rgb_reader() -> Callable[[av.VideoFrame], Frames]:
     return convert
 
 
-LEAST_X265 = 50
-"""Columns that x265 is given at least: of 48 and fewer it writes beyond its memory (that of PyAV; glibc's malloc check tells)."""
-
-
 def codec_round_trip(frames: Frames, codec: Codec, quality: float, *, fps: int = 25) -> Frames:
     """Encode a clip with a real codec at 4:2:0, BT.709 limited range, and decode it again, all in memory.
 
@@ -112,7 +109,7 @@ def codec_round_trip(frames: Frames, codec: Codec, quality: float, *, fps: int =
 
     encoder_name, options = _encoder(codec, quality)
     count, height, width = frames.shape[:3]
-    across = max(width % 2, LEAST_X265 - width if codec == "hevc" else 0)
+    across = max(width % 2, NARROWEST.get(encoder_name, 0) - width)
     padded = np.pad(frames, ((0, 0), (0, height % 2), (0, across), (0, 0)), mode="edge")
     encoder = av.CodecContext.create(encoder_name, "w")
     decoder = av.CodecContext.create(codec if codec in ("h264", "hevc", "mpeg4", "mjpeg") else "mpeg2video", "r")

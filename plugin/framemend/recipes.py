@@ -144,6 +144,9 @@ KEEPS_ALPHA = {
     "nut": ("ffv1",),
 }
 """Encoders for video with transparency, where the one that is like the input has none for it."""
+NARROWEST = {"libx265": 50}
+"""Columns that an encoder needs: x265 writes beyond its memory for 48 and fewer (that of PyAV; glibc's malloc check tells)."""
+
 NO_ALPHA = frozenset({"libx265"})
 """Encoders that list formats with transparency and refuse them, as they are built for PyAV."""
 
@@ -169,3 +172,9 @@ ALSO_HELD = {
 """Codecs that a container takes although ffmpeg's table does not list them for it."""
 NOT_HELD = {"mov": ("vp8", "vp9", "av1")}
 """Codecs that it lists for a container whose muxer then refuses them."""
+
+
+def too_narrow(encoder: str, width: int, height: int) -> str | None:
+    """Why an encoder cannot have frames of that size; None: it can."""
+    least = NARROWEST.get(encoder, 0)
+    return f"{encoder} cannot encode {width}x{height}: it fails below {least} columns" if width < least else None

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 from framemend_filters.errors import SettingError
 
-from .clips import LEAST_X265
 from .frames import field_order, matrix_and_range
 from .hdr import StaticHdr, hdr_options
-from .recipes import BOTTOM_FIRST, INTERLACED, Recipe
+from .recipes import BOTTOM_FIRST, INTERLACED, Recipe, too_narrow
 from .scheduling import usual_scheduling
 from .tags import stream_tags
 
@@ -49,10 +48,8 @@ def add_video(
 ) -> VideoStream:
     """Add the stream for the repaired video of `source`, to be encoded from frames in `pix_fmt`."""
     first, kind = source.first, output.format.name
-    if recipe.encoder == "libx265" and first.width < LEAST_X265:
-        raise SettingError(
-            f"libx265 cannot encode {first.width}x{first.height}: it fails below {LEAST_X265} columns; use --codec libx264"
-        )
+    if (reason := too_narrow(recipe.encoder, first.width, first.height)) is not None:
+        raise SettingError(f"{reason}; use --codec libx264")
     rate = source.rate or Fraction(25)
     special = (hdr_options(hdr, recipe.encoder), _field_options(first, recipe.encoder))
     video = _from_template(output, source, recipe)

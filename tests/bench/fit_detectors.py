@@ -106,7 +106,7 @@ def _fit(rows: NDArray[np.float64]) -> dict[str, list[float]]:
     """Logistic regression by Newton's method; blobs count by the square root of their area."""
     truth, area, features = rows[:, 0], rows[:, 1], rows[:, 2:]
     mean, deviation = features.mean(0), features.std(0) + 1e-6
-    basis = terms(np.clip((features - mean) / deviation, -4, 4))
+    basis = terms(features, mean, deviation)
     weight = np.sqrt(area) / np.sqrt(area).mean()
     theta = np.zeros(basis.shape[1])
     for _ in range(50):

@@ -28,36 +28,31 @@ STEADINESS = 30.0
 """Weight of the ridge that keeps the fit from following single clips."""
 CODED = {"h264": (20, 45), "hevc": (20, 43), "mpeg2": (2, 30), "mpeg4": (2, 30)}
 Frames = NDArray[np.uint8]
-Row = tuple[str, float, float, NDArray[np.float32]]
-"""What was done, the codec's error in codes, 1 where blurred, description."""
+Row = tuple[str, dict[str, float], NDArray[np.float32]]
+"""What was done, what each score is to say (log2 of 1 + codes of a codec's error, and 1 for blur), description."""
 
 
 def main(train: Path, held_out: Path) -> None:
     cv2.setNumThreads(1)
     learned, judged = list(_rows(train, 2)), list(_rows(held_out, 3))
-    features = np.stack([row[3] for row in learned])
+    features = np.stack([row[2] for row in learned])
     mean, deviation = features.mean(0), features.std(0) + 1e-6
-    basis = terms(np.clip((features - mean) / deviation, -4, 4))
+    basis = terms(features, mean, deviation)
     kept: dict[str, dict[str, list[float]]] = {}
-    for name, number in (("coding", 1), ("blur", 2)):
-        targets = np.array([_target(row, number) for row in learned])
+    for name in ("coding", "blur"):
+        targets = np.array([row[1][name] for row in learned])
         weights = np.linalg.solve(basis.T @ basis + STEADINESS * np.eye(basis.shape[1]), basis.T @ targets)
         parts = {"mean": mean, "deviation": deviation, "weights": weights}
         kept[name] = {n: [round(float(v), 6) for v in values] for n, values in parts.items()}
         judge = Score(*(np.array(kept[name][n]) for n in ("mean", "deviation", "weights")))
-        told = judge(np.stack([row[3] for row in judged]))
-        right = np.array([_target(row, number) for row in judged])
+        told = judge(np.stack([row[2] for row in judged]))
+        right = np.array([row[1][name] for row in judged])
         print(f"{name}: correlation with the truth {np.corrcoef(told, right)[0, 1]:.3f}")
         for kind in dict.fromkeys(row[0] for row in judged):
             of_kind = np.array([row[0] == kind for row in judged])
             low, middle, high = np.quantile(told[of_kind], [0.1, 0.5, 0.9])
             print(f"  {kind}: {middle:.2f} ({low:.2f} to {high:.2f}), truth {np.median(right[of_kind]):.2f}")
     FILE.write_text(json.dumps(kept) + "\n")
-
-
-def _target(row: Row, number: int) -> float:
-    """What the score is to say: log2(1 + codes) of a codec's error, or 1 for blur."""
-    return float(np.log2(1 + min(row[1], MOST_CODING))) if number == 1 else row[2]
 
 
 def _rows(folder: Path, pieces: int) -> Iterator[Row]:
@@ -81,7 +76,8 @@ def _rows(folder: Path, pieces: int) -> Iterator[Row]:
                 shown = [f.astype(np.float32) / 255 for f in made[part]]
                 error = np.square(made[part].astype(np.float32) - before[part]).mean() ** 0.5
                 noise = float(np.mean([noise_level(f) or 0.0 for f in shown]))
-                yield kind, float(error), float(blurred), describe(shown, noise)
+                wanted = {"coding": float(np.log2(1 + min(error, MOST_CODING))), "blur": float(blurred)}
+                yield kind, wanted, describe(shown, noise)
 
 
 def _made(clean: Frames, rng: np.random.Generator) -> Iterator[tuple[str, bool, Frames, Frames]]:

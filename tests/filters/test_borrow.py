@@ -109,6 +109,15 @@ def test_shrinking_leaves_what_has_next_to_no_noise_beside_what_has_much() -> No
     assert np.abs(shrunk[:32] - noisy[:32]).mean() > 1 / 255
 
 
+def test_what_shrinking_makes_of_a_part_does_not_depend_on_the_noise_beside_it() -> None:
+    rng = np.random.default_rng(3)
+    noisy = rng.random((48, 160, 3), dtype=np.float32)
+    level = np.full((48, 160), 0.5 / 255, np.float32)
+    level[:, :48] = 20 / 255
+    part = shrink(noisy[:, 64:], level[:, 64:])[:, 48:]
+    np.testing.assert_allclose(shrink(noisy, level)[:, 112:], part, rtol=0, atol=1e-6)
+
+
 def test_what_was_carried_over_names_its_frames() -> None:
     clip = panning_clip(17, 96, 128, speed=2.0)
     masks = _static_box(clip)

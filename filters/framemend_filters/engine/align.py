@@ -192,7 +192,7 @@ class Aligner:
             expected = expected + (1 - given) * np.float32(HOLE_TOLERANCE**2)
         tolerated = np.maximum(expected, np.float32(2 * self._tolerance**2))
         own = np.ones((height, width), np.float32) if given is None else given
-        strict = _Mean(frame, own)
+        strict, squares = _Mean(frame, own), own.copy()
         alike = self._base_radius == self._kept and np.array_equal(tolerated, expected)
         wide = strict if alike else _Mean(frame, own)
         near = 0
@@ -211,7 +211,9 @@ class Aligner:
             if is_real:
                 error = _error(laid.exposed, frame)
                 if abs(offset) <= self._base_radius:
-                    strict.add(laid.exposed, _likeness(error, expected) * laid.visible)
+                    weight = _likeness(error, expected) * laid.visible
+                    strict.add(laid.exposed, weight)
+                    squares += weight * weight
                 if wide is not strict:
                     wide.add(laid.exposed, _likeness(error, tolerated) * laid.visible)
             if is_near:
@@ -219,8 +221,10 @@ class Aligner:
                 _write(laid.picture[inner], made.neighbours[place, near])
                 made.validity[place, near] = (laid.visible * trust)[inner]
                 near += 1
-        base = shrink(strict.over(frame), np.sqrt(variance) * strict.noise_left())
-        for picture, all_pictures in ((frame, made.frames), (wide.over(frame), made.mean), (base, made.base)):
+        noisy = strict.over(frame)
+        mean = noisy if wide is strict else wide.over(frame)
+        base = shrink(noisy, np.sqrt(variance) * _noise_left(strict.count, squares))
+        for picture, all_pictures in ((frame, made.frames), (mean, made.mean), (base, made.base)):
             _write(picture[inner], all_pictures[place])
         made.masks[place] = 0 if given is None else 1 - given[inner]
         made.certainty[place] = certainty[inner]
@@ -285,23 +289,22 @@ class _Mean:
     """A weighted mean as it adds up: `picture`, H W 3, with weights `count`, H W, and what is laid onto it."""
 
     def __init__(self, picture: NDArray[np.float32], count: NDArray[np.float32]) -> None:
-        self.count, self._squares = count.copy(), count.copy()
-        self._total = picture * count[..., None]
+        self.count, self._total = count.copy(), picture * count[..., None]
 
     def add(self, picture: NDArray[np.float32], weight: NDArray[np.float32]) -> None:
         cv2.accumulateProduct(picture, cv2.merge([weight] * 3), self._total)
         self.count += weight
-        self._squares += weight * weight
 
     def over(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
         """The mean, and `frame` where nothing weighs anything."""
         count = self.count[..., None]
         return np.where(count > 1e-3, self._total / np.maximum(count, 1e-3), frame).astype(np.float32, copy=False)
 
-    def noise_left(self) -> NDArray[np.float32]:
-        """Standard deviation of the mean's noise over that of one picture, H W."""
-        left = np.sqrt(self._squares) / np.maximum(self.count, LEAST_COUNT)
-        return np.where(self.count > LEAST_COUNT, left, LEAST_COUNT**-0.5).astype(np.float32, copy=False)
+
+def _noise_left(count: NDArray[np.float32], squares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Standard deviation of a mean's noise over that of one picture, H W; sums of its weights and of their squares."""
+    left = np.sqrt(squares) / np.maximum(count, LEAST_COUNT)
+    return np.where(count > LEAST_COUNT, left, LEAST_COUNT**-0.5).astype(np.float32, copy=False)
 
 
 def _error(picture: NDArray[np.float32], frame: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -61,14 +61,20 @@ def halvings(height: int, width: int) -> int:
 
 def flow_picture(frame: NDArray[np.floating], search: Search = FINE) -> NDArray[np.uint8]:
     """The 8-bit blurred luma that flow is computed on, from a frame H W 3, 0..1, float32 or float16: reduced by `halvings`."""
-    luma = cv2.transform(frame.astype(np.float32, copy=False), LUMA[None] * 255)
+    picture = luma(frame)
     if search.median:
-        luma = cv2.medianBlur(luma, search.median)
-    luma = cv2.GaussianBlur(luma, (0, 0), search.blur)
+        picture = cv2.medianBlur(picture, search.median)
+    picture = cv2.GaussianBlur(picture, (0, 0), search.blur)
     scale = 1 << halvings(*frame.shape[:2])
     if scale > 1:
-        luma = reduce(np.asarray(luma, np.float32), scale)
-    return np.clip(np.rint(luma), 0, 255).astype(np.uint8)
+        picture = reduce(np.asarray(picture, np.float32), scale)
+    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+
+
+def luma(frame: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Luma (BT.709 weights) of H W 3 RGB 0..1 in codes of 255, H W float32."""
+    channels = frame.astype(np.float32, copy=False)
+    return np.asarray(cv2.transform(channels, LUMA[None] * 255), np.float32).reshape(frame.shape[:2])
 
 
 def reduce(picture: NDArray[np.float32], scale: int) -> NDArray[np.float32]:

@@ -8,12 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.flow import LUMA
-from framemend_filters.engine.shrink import BASIS, BLOCK
+from framemend_filters.engine.flow import luma
+from framemend_filters.engine.shrink import BLOCK, coefficients
 from framemend_filters.fitted import score
 
 FILE = Path(__file__).with_name("history.json")
@@ -49,10 +48,10 @@ def history(frames: Sequence[NDArray[np.floating]], noise: float) -> History:
 def describe(frames: Sequence[NDArray[np.floating]], noise: float) -> NDArray[np.float32]:
     """Numbers that tell it: for blocks at both PLACES and each of BANDS the share of coefficients that are none, and logarithms of
     their mean energy and of the median over blocks of their mean size; and of the noise."""
-    shown = [_luma(frames[i]) for i in np.unique(np.linspace(0, len(frames) - 1, LOOKED_AT).round().astype(int))]
+    shown = [_middle_luma(frames[i]) for i in np.unique(np.linspace(0, len(frames) - 1, LOOKED_AT).round().astype(int))]
     numbers: list[float] = []
     for place in PLACES:
-        sizes = np.abs(np.concatenate([_coefficients(luma, place) for luma in shown]))
+        sizes = np.abs(np.concatenate([coefficients(_whole_blocks(picture, place))[0] for picture in shown]))
         for inside in _BANDS:
             band = sizes[:, inside]
             numbers += [
@@ -63,11 +62,10 @@ def describe(frames: Sequence[NDArray[np.floating]], noise: float) -> NDArray[np
     return np.array([*numbers, np.log(noise * 255 + 0.25)], np.float32)
 
 
-def _luma(frame: NDArray[np.floating]) -> NDArray[np.float32]:
+def _middle_luma(frame: NDArray[np.floating]) -> NDArray[np.float32]:
     """Luma of the middle of a frame in codes of 255, H W; it begins on the grid of blocks."""
     rows, columns = (_middle(edge, most) for edge, most in zip(frame.shape[:2], LARGEST, strict=True))
-    part = frame[rows, columns].astype(np.float32)
-    return np.asarray(cv2.transform(part, LUMA[None] * 255), np.float32).reshape(part.shape[:2])
+    return luma(frame[rows, columns])
 
 
 def _middle(length: int, most: int) -> slice:
@@ -75,12 +73,10 @@ def _middle(length: int, most: int) -> slice:
     return slice(start, start + min(length, most))
 
 
-def _coefficients(luma: NDArray[np.float32], place: int) -> NDArray[np.float32]:
-    """Blocks' DCT coefficients: blocks, 64."""
-    luma = luma[place:, place:]
-    down, across = (edge // BLOCK for edge in luma.shape)
-    blocks = luma[: down * BLOCK, : across * BLOCK].reshape(down, BLOCK, across, BLOCK).transpose(0, 2, 1, 3)
-    return blocks.reshape(-1, BLOCK * BLOCK) @ BASIS.T
+def _whole_blocks(picture: NDArray[np.float32], place: int) -> NDArray[np.float32]:
+    """What whole blocks cover that begin at `place`, as one plane."""
+    rows, columns = (slice(place, place + (edge - place) // BLOCK * BLOCK) for edge in picture.shape)
+    return picture[None, rows, columns]
 
 
 _SUMS = np.add.outer(np.arange(BLOCK), np.arange(BLOCK)).ravel()

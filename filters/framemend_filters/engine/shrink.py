@@ -26,7 +26,9 @@ PILOT_PLACES = ((0, 0), (4, 4))
 PLACES = ((0, 4), (4, 0), (2, 2), (6, 6))
 """Where those of the second step begin."""
 LEAST_NOISE = 0.8 / 255
-"""Strips with less noise than this throughout are left as they are (on data/val nothing is lost, and clean pictures gain)."""
+"""Blocks with less noise than this are left as they are (on data/val nothing is lost, and clean pictures gain)."""
+_WHOLE = np.float32(1 / BLOCK**2)
+"""Weight of a block all of whose coefficients are kept."""
 STRIP = 4
 """Rows of blocks worked on at a time: as much as a processor's cache holds."""
 
@@ -43,9 +45,8 @@ def _dct(size: int) -> NDArray[np.float32]:
 
 
 _COLOUR = _dct(3)
-BASIS = np.asarray(np.kron(_dct(BLOCK), _dct(BLOCK)), np.float32)
-"""Basis functions of a block, one a row: 64 x 64."""
-_FORWARD = np.ascontiguousarray(BASIS.T)
+_BASIS = np.asarray(np.kron(_dct(BLOCK), _dct(BLOCK)), np.float32)
+_FORWARD = np.ascontiguousarray(_BASIS.T)
 
 
 def shrink(picture: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,14 +81,20 @@ def _pass(
         limit = level[rows, columns]
         down, across = limit.shape[0] // BLOCK, limit.shape[1] // BLOCK
         noise = limit.reshape(down, BLOCK, across, BLOCK).mean((1, 3)).reshape(-1, 1)
-        if noise.max() < LEAST_NOISE:
-            share = np.float32(1 / BLOCK**2)  # as a block all of whose coefficients are kept
-            total[:, rows, columns] += share * pictures[0][:, rows, columns]
-            weights[:, rows, columns] += share
+        quiet = noise[:, 0] < LEAST_NOISE
+        if quiet.all():
+            total[:, rows, columns] += _WHOLE * pictures[0][:, rows, columns]
+            weights[:, rows, columns] += _WHOLE
             continue
-        kept, weight = shrinker([_blocks(p[:, rows, columns]) @ _FORWARD for p in pictures], noise)
+        blocks = [_blocks(p[:, rows, columns]) for p in pictures]
+        kept, weight = shrinker([b @ _FORWARD for b in blocks], noise)
         kept *= weight
-        laid = (kept @ BASIS).reshape(3, down, across, BLOCK, BLOCK).transpose(0, 1, 3, 2, 4)
+        shrunk = kept @ _BASIS
+        if (
+            quiet.any()
+        ):  # each block for itself: what is made of a picture does not depend on the part of it that is given
+            shrunk[:, quiet], weight[:, quiet] = _WHOLE * blocks[0][:, quiet], _WHOLE
+        laid = shrunk.reshape(3, down, across, BLOCK, BLOCK).transpose(0, 1, 3, 2, 4)
         split = (3, down, BLOCK, across, BLOCK)
         total[:, rows, columns].reshape(split)[...] += laid  # splitting axes makes no copy
         weights[:, rows, columns].reshape(split)[...] += weight.reshape(3, down, 1, across, 1)
@@ -104,11 +111,16 @@ def _strips(places: tuple[tuple[int, int], ...], height: int, width: int) -> Ite
             yield slice(first, min(last, first + STRIP * BLOCK)), slice(left, left + across)
 
 
+def coefficients(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Coefficients of the blocks of planes C H W, H and W multiples of BLOCK, by the orthonormal DCT-II: C, blocks, 64."""
+    return _blocks(planes) @ _FORWARD
+
+
 def _blocks(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Planes 3 H W to 3, blocks, 64."""
-    _, height, width = planes.shape
-    split = planes.reshape(3, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
-    return split.transpose(0, 1, 3, 2, 4).reshape(3, -1, BLOCK * BLOCK)
+    """Planes C H W to C, blocks, 64."""
+    count, height, width = planes.shape
+    split = planes.reshape(count, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
+    return split.transpose(0, 1, 3, 2, 4).reshape(count, -1, BLOCK * BLOCK)
 
 
 def _threshold(

@@ -78,5 +78,5 @@ def flicker_between(
 
 def _picture(frame: NDArray[np.float32]) -> NDArray[np.uint8]:
     """8-bit blurred luma of a frame, H W 3, 0..1, at its own size, whatever the engine works on."""
-    luma = cv2.GaussianBlur(cv2.transform(frame, flow.LUMA[None] * 255), (0, 0), flow.FINE.blur)
-    return np.clip(np.rint(luma), 0, 255).astype(np.uint8)
+    blurred = cv2.GaussianBlur(flow.luma(frame), (0, 0), flow.FINE.blur)
+    return np.clip(np.rint(blurred), 0, 255).astype(np.uint8)

@@ -11,6 +11,7 @@ Dimensions: B batch, T frames, N neighbours, C channels, H W samples, h w tokens
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,8 @@ NOISE_FLOOR = 6 / 255
 """Differences and residuals are measured in units of the noise plus this."""
 CLAMP = 8.0
 """Differences beyond this many units tell no more."""
+ALONE, LONGEST_VECTOR = 16384, 64
+"""Elements up to which torch leaves GELU to one thread, and of the longest vectors that it computes in."""
 STRIDE = 8
 """Samples on the edge of a token."""
 REACH = 4
@@ -212,7 +215,7 @@ class RepairLayers(nn.Module):
             return value.reshape(B, 1, 1, 1, 1).expand(B, T, 1, H, W)
 
         def difference(picture: Tensor) -> Tensor:
-            return (picture.float() - base).div_(unit).clamp_(-CLAMP, CLAMP).to(dtype)
+            return (picture - base).div_(unit).clamp_(-CLAMP, CLAMP).to(dtype)
 
         noise, coding, blur = levels.unbind(1)
         near = neighbours.float() - base[:, :, None]
@@ -269,13 +272,9 @@ def _gelu(x: Tensor) -> Tensor:
     thread's share beyond whole vectors, so where shares do not end on them each piece is computed by one thread."""
     if torch.compiler.is_compiling() or x.requires_grad or x.device.type != "cpu":
         return F.gelu(x, approximate="tanh")
-    if x.numel() <= _SHARE or x.numel() % (_VECTOR * torch.get_num_threads()) == 0:
+    if x.numel() <= ALONE or x.numel() % (LONGEST_VECTOR * torch.get_num_threads()) == 0:
         return F.gelu(x, approximate="tanh")
-    return torch.cat([F.gelu(part, approximate="tanh") for part in x.flatten().split(_SHARE)]).view_as(x)
-
-
-_SHARE, _VECTOR = 16384, 64
-"""Elements up to which torch leaves GELU to one thread, and of the longest vectors."""
+    return torch.cat([F.gelu(part, approximate="tanh") for part in x.flatten().split(ALONE)]).view_as(x)
 
 
 def _filtered(picture_BCHW: Tensor, weights_BKhw: Tensor) -> Tensor:
@@ -294,13 +293,9 @@ def _filtered(picture_BCHW: Tensor, weights_BKhw: Tensor) -> Tensor:
         return x.reshape(-1, 1, height // 2, 2, width // 2, 2)
 
     weights = weights_BKhw[:, :, :, None, :, None]
-    total = weights[:, :1]
-    for number in range(1, len(KERNEL)):
-        total = total + weights[:, number : number + 1]
-    added = by_fours(shifted(0, 0)) * (-2 * total)
-    for number, (dy, dx) in enumerate(KERNEL):
-        pair = shifted(dy, dx) + shifted(-dy, -dx)
-        added = torch.addcmul(added, by_fours(pair), weights[:, number : number + 1])
+    added = by_fours(shifted(0, 0)) * (-2 * reduce(torch.add, weights.split(1, 1)))
+    for (dy, dx), weight in zip(KERNEL, weights.split(1, 1), strict=True):
+        added = torch.addcmul(added, by_fours(shifted(dy, dx) + shifted(-dy, -dx)), weight)
     return added.reshape(-1, 1, height, width)[:, :, :H, :W]
 
 

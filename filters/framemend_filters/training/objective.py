@@ -20,8 +20,9 @@ def loss(
     picture, target: B T 3 H W; log_error, masks: B T H W; noise: B. The logarithm makes a decibel count the same in every
     window: without it those that nobody can repair well (holes, strong blur) drown the others. Samples in holes are judged
     apart from those that are given: by 0.9 and 0.1 in pretraining, by recipe.hole_weight and the rest in repair. Of that,
-    recipe.gradient_weight is judged by the differences between neighbouring samples instead, holes and all. The predicted error learns from the error made (Laplace likelihood) and leaves the picture's gradient alone but through the
-    shared layers.
+    recipe.gradient_weight is judged by the differences between neighbouring samples instead, holes and all. The predicted
+    error learns from the error made (Laplace likelihood) and leaves the picture's gradient alone but through the shared
+    layers.
     """
     unit = noise + NOISE_FLOOR
     difference = picture - target

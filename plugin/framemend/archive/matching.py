@@ -21,7 +21,7 @@ from ..nals import (
     length_size,
     with_lengths,
 )
-from ..recipes import RECIPES
+from ..recipes import RECIPES, too_narrow
 from .gops import Gop, Unusable
 
 if TYPE_CHECKING:
@@ -74,7 +74,10 @@ def find_match(source: VideoSource, gops: Sequence[Gop], crf: float | None, pres
     chosen = {} if crf is None else {"crf": f"{crf:g}"}
     if preset is not None:
         chosen["preset"] = preset
-    return find(source, gops, chosen)
+    match = find(source, gops, chosen)
+    if (reason := too_narrow(match.encoder, source.first.width, source.first.height)) is not None:
+        raise Unusable(reason)
+    return match
 
 
 def make_encoder(source: VideoSource, match: Match) -> VideoCodecContext:

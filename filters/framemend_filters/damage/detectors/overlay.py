@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.damage.detectors.view import Frame, Picture, luma
-from framemend_filters.engine.flow import fill_smoothly
+from framemend_filters.damage.detectors.view import Frame, Picture
+from framemend_filters.engine.flow import fill_smoothly, luma
 
 LEAST_FRAMES = 10
 """Frames of different content that are needed to tell: under a pan alone, level edges of the scene stand still as well."""

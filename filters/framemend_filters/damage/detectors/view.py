@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.flow import COARSE, LUMA, dis_flow, expand, flow_picture, halvings, sample_positions, warp
+from framemend_filters.engine.flow import COARSE, dis_flow, expand, flow_picture, halvings, luma, sample_positions, warp
 from framemend_filters.engine.noise import noise_level
 
 Picture = NDArray[np.float32]
@@ -112,13 +112,6 @@ class View:
 
     def _thumb(self, number: int) -> NDArray[np.uint8]:
         return self.memory.get(("thumb", number), lambda: flow_picture(self.frames[number], COARSE))
-
-
-def luma(frame: Frame) -> Picture:
-    """Luma (BT.709 weights) of H W 3 RGB 0..1 in codes of 255, H W float32."""
-    return np.asarray(cv2.transform(frame.astype(np.float32, copy=False), LUMA[None] * 255), np.float32).reshape(
-        frame.shape[:2]
-    )
 
 
 def even_out(picture: Picture, like: Picture) -> Picture:

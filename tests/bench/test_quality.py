@@ -13,7 +13,7 @@ import pytest
 
 from bench.quality import __main__ as command
 from bench.quality import ffmpeg, painting, report, sheets, vs
-from bench.quality.figures import CLEAN, INPUT, Figures, Kept, ends, measured
+from bench.quality.figures import CLEAN, INPUT, WHOLE, Figures, Kept, ends, measured
 from bench.quality.method import Method, choices, strengths
 from bench.quality.shots import BLIND, NOISY, TASKS, WORDS, Shot, shots
 from bench.quality.tuning import Settings, Tuned, level_of, tune
@@ -201,8 +201,12 @@ def test_the_report_names_the_best_filter_and_takes_the_same_clips(tmp_path: Pat
     def figures(psnr: float, flicker: float = 3.0) -> Figures:
         return Figures(psnr=psnr, ssim=0.9, whole=psnr, vmaf=80, flicker=flicker, seconds=0.1, setting="s")
 
-    monkeypatch.setattr(report, "Kept", lambda task, frames: Kept(task, frames, tmp_path))
-    kept = Kept("noise20", 8, tmp_path)
+    monkeypatch.setattr(
+        report, "Kept", lambda task, frames, folder=tmp_path: Kept(task, frames, tmp_path / folder.name)
+    )
+    kept, whole = Kept("noise20", 8, tmp_path / tmp_path.name), Kept("noise20", 20, tmp_path / WHOLE.name)
+    for name, value in ((INPUT, 22), (CLEAN, 99), ("Degrain3", 30), (painting.OURS, 31.5)):
+        whole.add(name, "a", figures(value))
     for clip, value in (("a", 30.0), ("b", 32.0)):
         for name, more in (
             (INPUT, -8),
@@ -215,9 +219,12 @@ def test_the_report_names_the_best_filter_and_takes_the_same_clips(tmp_path: Pat
         ):
             kept.add(name, clip, figures(value + more))
     kept.add("NLMeans", "c", figures(99.0))
-    report.write([], Settings(tmp_path / "tuned.json"), 8, (256, 320), tmp_path / "results.md")
+    report.write([], Settings(tmp_path / "tuned.json"), 8, (256, 320), 20, tmp_path / "results.md")
     text = (tmp_path / "results.md").read_text()
     assert "| [noise20](#noise20) | 23.00 | 31.00 (NLMeans) | 32.50 | +1.50 | -0.50 |" in text
+    assert (
+        "| [noise20](#noise20) | 22.00 | 30.00 (Degrain3) | 31.50 | +1.50 | - |" in text.split("### On whole frames")[1]
+    )
     assert "Mean of 2 clips" in text and "noise10" not in text
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pictures import panning_clip, psnr
 
-from framemend_filters.damage.film import grain
+from framemend_filters.damage.film import flicker, grain
 from framemend_filters.damage.synthesis import low_light
-from framemend_filters.engine.align import align_segment
+from framemend_filters.engine.align import Aligner, align_segment
 from framemend_filters.engine.borrow import Borrower
 from framemend_filters.engine.exposure import BLOCK, brightness, compared_scale, gain_field
 from framemend_filters.engine.flow import expand, reduce
@@ -67,6 +67,47 @@ def test_a_flash_keeps_its_light_and_loses_its_noise_all_the_same() -> None:
     assert psnr(aligned.base[0], lit) > psnr(aligned.frames[0], lit) + 6
 
 
+def _light_of_base(given: np.ndarray, at: int, *, holes_alone: bool = False) -> float:
+    """How light the base of a frame is."""
+    frames = {i: f.astype(np.float32) / 255 for i, f in enumerate(given)}
+    aligner = Aligner(
+        Segment(range(at, at + 1), range(len(given))), frames, radius=RADIUS, neighbours=2, holes_alone=holes_alone
+    )
+    return float(aligner.part(*aligner.whole).base.mean())
+
+
+def test_a_frame_that_flickers_is_exposed_as_those_around_it() -> None:
+    clip = panning_clip(9, *SIZE) * 150
+    given = np.rint(flicker(clip.astype(np.uint8), 0.05, np.random.default_rng(1)))
+    off = [float(g.mean() / c.mean()) - 1 for g, c in zip(given, clip, strict=True)]
+    at = int(np.argmax(np.abs(off[3:6]))) + 3
+    right = float(clip[at].mean() / 255)
+    assert abs(off[at]) > 0.03
+    assert abs(_light_of_base(given, at) / right - 1) < 0.4 * abs(off[at])
+    assert abs(_light_of_base(given, at, holes_alone=True) / right - 1) > 0.9 * abs(off[at])
+
+
+@pytest.mark.parametrize("change", ["fade", "flash", "step", "steady"])
+@pytest.mark.parametrize("at", [0, 4, 8])
+def test_fades_flashes_and_lamps_are_no_flicker(change: str, at: int) -> None:
+    gains = {
+        "fade": np.exp(-0.05 * np.arange(9)),
+        "flash": np.where(np.arange(9) == 4, 1.4, 1),
+        "step": np.where(np.arange(9) < 5, 1, 0.7),
+        "steady": np.ones(9),
+    }[change]
+    clip = np.rint(panning_clip(9, *SIZE) * 150 * gains[:, None, None, None])
+    assert _light_of_base(clip, at) == pytest.approx(float(clip[at].mean() / 255), rel=0.006)
+
+
+def test_a_part_of_a_frame_that_flickers_is_what_it_is_in_the_whole() -> None:
+    given = flicker((panning_clip(9, *SIZE) * 150).astype(np.uint8), 0.05, np.random.default_rng(1))
+    frames = {i: f.astype(np.float32) / 255 for i, f in enumerate(given)}
+    aligner = Aligner(Segment(range(4, 6), range(9)), frames, radius=RADIUS, neighbours=2)
+    whole, part = aligner.part(*aligner.whole), aligner.part(slice(48, 112), slice(64, 160))
+    np.testing.assert_allclose(part.base, whole.base[:, 48:112, 64:160], atol=2e-5)
+
+
 def test_grain_that_one_frame_alone_does_not_show_is_averaged() -> None:
     clean = np.rint(panning_clip(9, *SIZE) * 255).astype(np.uint8)
     aligned = _aligned(grain(clean, 8, 1.1, np.random.default_rng(2)), 4)
@@ -107,7 +148,7 @@ def test_what_a_hole_takes_from_other_frames_is_exposed_as_its_own_frame_is(stre
 
 
 def test_a_clip_without_noise_has_none_in_time_either() -> None:
-    clip = np.rint(panning_clip(9, *SIZE) * 255).astype(np.uint8)
+    clip = np.rint(panning_clip(9, *SIZE, speed=2, lens=0) * 255).astype(np.uint8)
     frames = {i: f.astype(np.float32) / 255 for i, f in enumerate(clip)}
     aligned = align_segment(Segment(range(4, 5), range(9)), frames, radius=RADIUS, neighbours=2)
     assert psnr(aligned.base[0], frames[4]) > 44

@@ -78,7 +78,7 @@ def test_a_run_is_not_begun_twice_by_mistake(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_training_repairs_better_than_the_start(tmp_path: Path) -> None:
-    recipe = tiny("repair", steps=120, batch=4, rate=3e-3, stills=0.0, validate_every=120)
+    recipe = tiny("repair", steps=240, batch=4, crop=48, margin=12, rate=3e-3, stills=0.0, validate_every=240)
     run = Run(tmp_path, recipe, lambda: start(recipe))
     validation = build(Clips(), [0, 1], recipe, SHAPE)
     before = run.validate(validation)

@@ -2,23 +2,13 @@
 
 import numpy as np
 import pytest
+from pictures import scene
 
 from framemend.clips import codec_round_trip
 from framemend_filters.damage import lens
 from framemend_filters.engine.history import History, history
 from framemend_filters.engine.noise import noise_level
-
-
-def scene(seed: int, height: int = 192, width: int = 256, frames: int = 5) -> np.ndarray:
-    """A texture with as much at every scale as nature has, that the camera pans over, T H W 3 uint8."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.fft.fftfreq(height + 16)[:, None], np.fft.rfftfreq(width + 16)[None]
-    spectrum = np.fft.rfft2(rng.standard_normal((height + 16, width + 16, 3)), axes=(0, 1))
-    spectrum /= np.maximum(np.hypot(rows, columns), 1 / height)[..., None] ** 1.3
-    texture = np.fft.irfft2(spectrum, axes=(0, 1))
-    texture = 0.9 * texture.mean(2, keepdims=True) + 0.3 * texture
-    codes = np.clip(np.rint(255 * (0.5 + 0.16 * texture / texture.std())), 0, 255).astype(np.uint8)
-    return np.stack([codes[t : t + height, 2 * t : 2 * t + width] for t in range(frames)])
+from framemend_filters.levels import Levels, places_turned
 
 
 def told(frames: np.ndarray) -> History:
@@ -39,7 +29,7 @@ def test_a_blurred_clip_is_told_from_a_sharp_a_noisy_and_a_coded_one(seed: int) 
 def test_errors_of_codecs_are_told_from_none(codec: str, quality: float) -> None:
     clean = scene(0)
     coded = codec_round_trip(clean, codec, quality)  # pyright: ignore[reportArgumentType]
-    assert told(coded).coding * 255 > 3
+    assert told(coded).coding * 255 > 2
     assert told(clean).coding * 255 < 1
     assert told(lens.gaussian_blur(clean, 1.5)).coding * 255 < 1
 
@@ -49,3 +39,42 @@ def test_frames_of_any_size_can_be_told(height: int, width: int) -> None:
     frames = [np.full((height, width, 3), 0.5, np.float16)]
     found = history(frames, 0.0)
     assert 0 <= found.coding <= 40 / 255 and 0 <= found.blur <= 1
+
+
+@pytest.mark.parametrize("sigma", [0.9, 1.5, 2.0])
+def test_how_far_a_blur_spreads_is_told(sigma: float) -> None:
+    found = told(lens.gaussian_blur(scene(0), sigma))
+    assert found.spread == pytest.approx([sigma] * 4, abs=0.45)
+    assert max(told(scene(0)).spread) < 0.5
+
+
+def test_a_disc_is_told_from_a_gaussian_that_spreads_as_far() -> None:
+    clean = scene(1)
+    disc, gaussian = told(lens.through(clean, [lens.disc(3)] * len(clean))), told(lens.gaussian_blur(clean, 1.5))
+    assert disc.disc > gaussian.disc + 0.3
+
+
+@pytest.mark.parametrize(("kernel", "along"), [(np.ones((1, 7)), 0), (np.eye(7), 1), (np.ones((7, 1)), 2)])
+def test_a_shake_is_told_by_its_direction(kernel: np.ndarray, along: int) -> None:
+    clean = scene(0)
+    shaken = lens.through(clean, [np.asarray(kernel / kernel.sum(), np.float32)] * len(clean))
+    spread = told(shaken).spread
+    assert int(np.argmax(spread)) == along
+    assert spread[along] > spread[(along + 2) % 4] + 0.7
+
+
+@pytest.mark.parametrize(("flips", "transposed"), [((), True), ((1,), False), ((1, 2), False), ((2,), True)])
+def test_what_is_told_of_a_turned_clip_is_what_turning_makes_of_it(flips: tuple[int, ...], transposed: bool) -> None:
+    clean = scene(0)
+    line = np.array([[0, 0, 0, 0, 1], [0, 0, 1, 1, 0], [1, 1, 0, 0, 0]], np.float32) / np.float32(5)
+    shaken = lens.through(clean, [line] * len(clean))
+    turned = np.flip(shaken, flips)
+    turned = np.ascontiguousarray(turned.transpose(0, 2, 1, 3) if transposed else turned)
+    expected = levels(shaken).array()[places_turned(len(flips), transposed)]
+    np.testing.assert_allclose(levels(turned).array(), expected, atol=0.25)
+    assert np.ptp(levels(shaken).array()[3:7]) > 0.5
+
+
+def levels(frames: np.ndarray) -> Levels:
+    found = told(frames)
+    return Levels(0.0, found.coding, found.blur, *found.spread, disc=found.disc)

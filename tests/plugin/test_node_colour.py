@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import vapoursynth as vs
 from numpy.typing import NDArray
+from pictures import pattern
 from vsclips import arrays, by_hand, core, moving_clip, painted, pictures
 
 from framemend.node import repair
@@ -71,12 +71,13 @@ def test_hdr_is_repaired_and_keeps_its_peak(transfer: int) -> None:
 
 
 def bright_scene() -> list[list[NDArray[np.int16]]]:
-    """Planes of 5 frames of a dim scene with a small highlight that moves over it, limited range, 10 bits."""
+    """Planes of 5 frames of a dim scene, sharp all over, with a small highlight that moves over it, limited range, 10 bits."""
     y, x = np.mgrid[:48, :64].astype(np.float32)
+    wall = 0.15 * (pattern(48, 72, lens=0).mean(2) - 0.5)
     frames: list[list[NDArray[np.int16]]] = []
     for i in range(5):
-        dim = 0.3 + 0.12 * np.sin((x + i) / 9) * np.cos(y / 7)
-        spot = cv2.GaussianBlur((np.hypot(x - 26 - i, y - 24) < 8).astype(np.float32), (0, 0), 1.5)
+        dim = 0.3 + 0.12 * np.sin((x + i) / 9) * np.cos(y / 7) + wall[:, i : i + 64]
+        spot = (np.hypot(x - 26 - i, y - 24) < 8).astype(np.float32)
         luma = dim + (PEAK - dim) * spot
         chroma = [np.full((24, 32), 512 + shift, np.int16) for shift in (-20, 15)]
         frames.append([np.rint(64 + 876 * luma).astype(np.int16), *chroma])

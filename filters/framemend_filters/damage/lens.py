@@ -5,6 +5,8 @@ Every function takes frames T H W 3 uint8 and returns new frames of the same kin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,30 +24,37 @@ def gaussian_blur(frames: Frames, sigma: float) -> Frames:
 
 def defocus(frames: Frames, radius: float) -> Frames:
     """The disc that a lens out of focus makes of a point, `radius` samples."""
-    kernel = _disc(radius)
-    return np.stack([_through(f, kernel) for f in frames])
+    return through(frames, [disc(radius)] * len(frames))
 
 
 def motion_blur(frames: Frames, length: float, rng: np.random.Generator) -> Frames:
-    """The way of a shaking camera while the shutter is open: a line of `length` samples on average, whose length and
-    direction drift from frame to frame."""
-    angle = rng.uniform(0, np.pi) + np.cumsum(rng.normal(0, 0.15, len(frames)))
-    reach = length * np.clip(1 + np.cumsum(rng.normal(0, 0.12, len(frames))), 0.3, 1.7)
-    kernels = [_line(a, r) for a, r in zip(angle, reach, strict=True)]
+    """The way of a shaking camera while the shutter is open: see `shake`."""
+    return through(frames, shake(len(frames), length, rng))
+
+
+def through(frames: Frames, kernels: Sequence[NDArray[np.float32]]) -> Frames:
+    """Each frame seen through a kernel of its own, h w float32, odd edges, sum 1."""
     return np.stack([_through(f, k) for f, k in zip(frames, kernels, strict=True)])
+
+
+def shake(frames: int, length: float, rng: np.random.Generator) -> list[NDArray[np.float32]]:
+    """The kernel of each frame: a line of `length` samples on average, whose length and direction drift from frame to frame."""
+    angle = rng.uniform(0, np.pi) + np.cumsum(rng.normal(0, 0.15, frames))
+    reach = length * np.clip(1 + np.cumsum(rng.normal(0, 0.12, frames)), 0.3, 1.7)
+    return [_line(a, r) for a, r in zip(angle, reach, strict=True)]
 
 
 def _through(frame: Frames, kernel: NDArray[np.float32]) -> Frames:
     return np.asarray(cv2.filter2D(frame, -1, kernel, borderType=cv2.BORDER_REFLECT), np.uint8)
 
 
-def _disc(radius: float) -> NDArray[np.float32]:
+def disc(radius: float) -> NDArray[np.float32]:
     """A disc of `radius` samples with soft edges, sum 1, odd edge."""
     half = int(np.ceil(radius))
     fine = (np.arange((2 * half + 1) * SUPERSAMPLING) + 0.5) / SUPERSAMPLING - half - 0.5
     inside = (fine[:, None] ** 2 + fine[None, :] ** 2 <= max(radius, 0.5) ** 2).astype(np.float32)
-    disc = cv2.resize(inside, (2 * half + 1, 2 * half + 1), interpolation=cv2.INTER_AREA)
-    return np.asarray(disc / disc.sum(), np.float32)
+    drawn = cv2.resize(inside, (2 * half + 1, 2 * half + 1), interpolation=cv2.INTER_AREA)
+    return np.asarray(drawn / drawn.sum(), np.float32)
 
 
 def _line(angle: float, length: float) -> NDArray[np.float32]:

@@ -112,9 +112,9 @@ def damage(clean: Frames, rng: np.random.Generator, round_trip: RoundTrip) -> Da
 
 
 _SHARES = {
-    "noise": 0.19,
-    "codec": 0.24,
-    "blur": 0.13,
+    "noise": 0.17,
+    "codec": 0.23,
+    "blur": 0.16,
     "jpeg": 0.02,
     "holes": 0.15,
     "mixed": 0.07,
@@ -127,9 +127,9 @@ _CODECS = {"h264": (24, 45), "hevc": (24, 42), "mpeg2": (3, 28), "mpeg4": (3, 28
 
 def _any_blur(frames: Frames, rng: np.random.Generator) -> Frames:
     chance = rng.random()
-    if chance < 0.6:
+    if chance < 0.45:
         return lens.gaussian_blur(frames, float(rng.uniform(0.4, 2.2)))
-    if chance < 0.8:
+    if chance < 0.75:
         return lens.defocus(frames, float(rng.uniform(0.7, 3.5)))
     return lens.motion_blur(frames, float(rng.uniform(1.5, 8)), rng)
 

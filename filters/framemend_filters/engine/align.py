@@ -17,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framemend_filters.engine.borrow import Borrower
-from framemend_filters.engine.exposure import brightness
+from framemend_filters.engine.deblur import REACH, undo, undoing
+from framemend_filters.engine.exposure import BLOCK, brightness
 from framemend_filters.engine.flow import expand
 from framemend_filters.engine.history import history
 from framemend_filters.engine.laying import Laying, squared_error
-from framemend_filters.engine.motion import FlowMemory, Motion
+from framemend_filters.engine.motion import FlowMemory, Motion, Once
 from framemend_filters.engine.noise import noise_by_tone, noise_level, unrest
 from framemend_filters.engine.shrink import shrink
 from framemend_filters.engine.windows import Segment
+from framemend_filters.levels import Levels
 
 ERROR_BOX = 5
 """Edge of the box over which the error of an aligned neighbour is averaged, in samples."""
@@ -50,6 +52,8 @@ TOLERANCE, MOST_TOLERANCE, UNREST = 12 / 255, 40 / 255, 2.0
 those of codecs look like picture, in a frame alone and in time. In between, UNREST times `unrest`: composite colour changes
 in every frame (chosen on data/val)."""
 
+NOISE_IN_BASE = 0.25
+"""Share of the noise that is taken to be left in the base where a blur of it is undone (chosen on data/val)."""
 TONE_BOX = 9
 """Edge of the box over which the brightness is taken that noise is looked up by."""
 
@@ -59,8 +63,8 @@ class Aligned:
     """One segment as the model takes it; T frames, N neighbours, float32, pictures 0..1.
 
     frames T H W 3 (holes filled); masks T H W, 1 in holes; certainty T H W, 1 where given; neighbours T N H W 3;
-    validity T N H W, 0..1; mean T H W 3; count T H W, how many frames the base amounts to (from 0); base T H W 3; levels, 3: standard
-    deviation of white noise, and what `history` says of codecs and blur.
+    validity T N H W, 0..1; mean T H W 3; count T H W, how many frames the base amounts to (from 0); base T H W 3; levels: those of
+    `Levels`.
     """
 
     frames: NDArray[np.float32]
@@ -99,7 +103,8 @@ class Aligner:
     segment: what to align. frames, masks: H W 3 float32 or float16, 0..1, and H W uint8 (0 = given) for all of
     `segment.reach`; masks may lack frames. radius: frames on both sides that mean and base are taken over, `longest_radius` of
     it from STRONG_NOISE on, WEAK_RADIUS for the base below WEAK_NOISE; neighbours: frames on both sides handed on one by one. memory, through: where flows may be
-    found, and are left for the next segment: those between aligned frames, and those through holes. noise: standard
+    found, and are left for the next segment: those between aligned frames, and those through holes. holes_alone: whether nothing
+    else is repaired; then holes are to be as blurred as the rest, and exposed as their frame is. noise: standard
     deviation on the pictures' scale, one for the segment; levels: as `Aligned` has them.
     """
 
@@ -113,8 +118,10 @@ class Aligner:
         neighbours: int,
         memory: FlowMemory | None = None,
         through: FlowMemory | None = None,
+        holes_alone: bool = False,
     ) -> None:
-        self._segment, self._neighbours = segment, neighbours
+        self._segment, self._neighbours, self._holes_alone = segment, neighbours, holes_alone
+        self._steadied = Once[int, NDArray[np.float32] | None]()
         self.height, self.width = frames[segment.frames.start].shape[:2]
         self.whole = slice(0, self.height), slice(0, self.width)
         masks = masks or {}
@@ -130,26 +137,33 @@ class Aligner:
             if i in written or not filler.is_lost(i)
         }
         filler.remember()
-        self.levels = np.array(
-            [self.noise, *history([self._filled[i].picture for i in written], self.noise)], np.float32
-        )
         self._lost = {i for i in written if filler.is_lost(i)}
         self._masks = {i: masks[i] for i in wanted if i in masks and masks[i].any()}
         self._motion = Motion({i: filled.picture for i, filled in self._filled.items()}, memory)
         self._laying = Laying(self._filled, self._masks, self._motion)
         changes = [blocks for t in written if (blocks := self._changes(t))]
         self._by_tone = noise_by_tone(changes)
-        self._tolerance = min(MOST_TOLERANCE, max(TOLERANCE, UNREST * unrest(changes, self.noise)))
+        restless = unrest(changes, self.noise)
+        self._tolerance = min(MOST_TOLERANCE, max(TOLERANCE, UNREST * restless))
+        grain = self.noise if self._by_tone is None else self._by_tone.mean
+        been = history([self._filled[i].picture for i in written], self.noise)
+        if holes_alone:
+            been = been._replace(blur=0.0, spread=(0.0,) * len(been.spread), disc=0.0)
+        self.levels = Levels(
+            self.noise, been.coding, been.blur, *been.spread, disc=been.disc, grain=grain, unrest=restless
+        )
+        self._undoing = undoing(self.levels, NOISE_IN_BASE * max(self.noise, grain))
+        self._halo = HALO if self._undoing is None else HALO + REACH
         is_weak = self._by_tone is not None and max(self.noise, self._by_tone.strongest) < WEAK_NOISE
         self._base_radius = min(self._kept, max(WEAK_RADIUS, neighbours)) if is_weak else self._kept
 
     def part(self, rows: slice, columns: slice, threads: int = 1) -> Aligned:
         """A part of all frames, exactly as it is in the whole. Parts begin at multiples of 8 samples. threads: frames
         aligned at the same time; the result is the same for any number."""
-        outer = _widened(rows, self.height), _widened(columns, self.width)
+        outer = _widened(rows, self.height, self._halo), _widened(columns, self.width, self._halo)
         inner = _within(rows, outer[0]), _within(columns, outer[1])
         size = rows.stop - rows.start, columns.stop - columns.start
-        made = _allocated(len(self._segment.frames), 2 * self._neighbours, size, self.levels)
+        made = _allocated(len(self._segment.frames), 2 * self._neighbours, size, self.levels.array())
 
         def frame(place: int) -> None:
             self._frame(self._segment.frames[place], outer, inner, made, place)
@@ -224,11 +238,22 @@ class Aligner:
         noisy = strict.over(frame)
         mean = noisy if wide is strict else wide.over(frame)
         base = shrink(noisy, np.sqrt(variance) * _noise_left(strict.count, squares))
+        if self._undoing is not None:
+            base = undo(base, self._undoing)
+        if not self._holes_alone and (gain := self._steadied.get(t, self._steadying)) is not None:
+            base *= expand(gain, BLOCK, rows, columns)[..., None]
         for picture, all_pictures in ((frame, made.frames), (mean, made.mean), (base, made.base)):
             _write(picture[inner], all_pictures[place])
         made.masks[place] = 0 if given is None else 1 - given[inner]
         made.certainty[place] = certainty[inner]
         made.count[place] = strict.count[inner]
+
+    def _steadying(self, t: int) -> NDArray[np.float32] | None:
+        """See `Laying.steadied`; by all frames that the mean is taken over."""
+        reach = self._segment.reach
+        around = range(max(reach.start, t - self._kept), min(reach.stop, t + self._kept + 1))
+        others = [i for i in around if i != t and i in self._filled]
+        return self._laying.steadied(t, others) if t not in self._lost else None
 
     def _variance(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
         """Variance of the noise of each sample of a picture H W 3, H W: that of the segment, or more where time shows it."""
@@ -250,8 +275,8 @@ def _around(segment: Segment, radius: int) -> range:
     return range(max(reach.start, written.start - radius), min(reach.stop, written.stop + radius))
 
 
-def _widened(part: slice, length: int) -> slice:
-    return slice(max(0, part.start - HALO), min(length, part.stop + HALO))
+def _widened(part: slice, length: int, halo: int) -> slice:
+    return slice(max(0, part.start - halo), min(length, part.stop + halo))
 
 
 def _within(part: slice, around: slice) -> slice:

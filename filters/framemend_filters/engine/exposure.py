@@ -15,6 +15,12 @@ LEAST_SCALE = 4
 LEAST_GAIN, MOST_GAIN = 0.004, 0.4
 """Natural logs of gains: below the first (root mean square; one code at white) frames are taken for equally exposed, and
 none is beyond the other."""
+FEWEST_FRAMES = 5
+"""Frames in a row that flicker is told by, at least."""
+LEAST_FLICKER, MOST_FLICKER = 0.003, 0.15
+"""Standard deviations of the log of the exposure that are flicker: below, frames are taken for equally exposed; beyond, for lit anew."""
+FLASH = 4.0
+"""A frame that deviates by more than so many standard deviations is a flash, and stays."""
 _FEW_BLOCKS, _MANY_BLOCKS = 12, 2048
 _ROUNDS = 6
 _DARK, _LIGHT, _LIFT = 0.02, 0.98, 0.01
@@ -73,6 +79,33 @@ def gain_field(
     if np.sqrt(np.square(field).mean()) < LEAST_GAIN:
         return None
     return np.exp(np.clip(field, -MOST_GAIN, MOST_GAIN)).astype(np.float32)
+
+
+def steadying(exposures: NDArray[np.float32], at: int) -> NDArray[np.float32] | None:
+    """What to multiply a frame by so that its exposure follows those around it, h w; None for what does not flicker.
+
+    exposures: n h w, by how much lighter each of n frames in a row is than number `at` of them, natural logs. Flicker is what differs
+    at random from frame to frame: a fade or pan goes on, a lamp stays on, a flash is alone.
+    """
+    count = len(exposures)
+    if count < FEWEST_FRAMES:
+        return None
+    level = exposures.mean((1, 2), dtype=np.float64)
+    # second differences know no trend, and their median neither a step nor a flash; of white noise they have 6 times its variance
+    deviation = float(np.median(np.abs(np.diff(level, 2)))) / (0.6745 * np.sqrt(6))
+    if not LEAST_FLICKER < deviation < MOST_FLICKER:
+        return None
+    times = np.arange(count) - at
+    terms = np.stack([np.ones(count), times], 1)
+    taken = np.linalg.pinv(terms)  # line through the levels, reweighted as above
+    for _ in range(_ROUNDS):
+        misses = level - terms @ (taken @ level)
+        weights = 1 / np.square(1 + np.square(misses / (3 * deviation)))
+        taken = np.linalg.solve(terms.T @ (weights[:, None] * terms), terms.T * weights)
+    if abs(taken[0] @ level) > FLASH * deviation:
+        return None
+    share = 1 - (LEAST_FLICKER / deviation) ** 2
+    return np.exp(share * np.tensordot(taken[0], exposures, 1)).astype(np.float32)
 
 
 def _basis(height: int, width: int) -> NDArray[np.float64]:

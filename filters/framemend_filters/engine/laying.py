@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framemend_filters.engine.exposure import BLOCK, brightness, compared_scale, gain_field
+from framemend_filters.engine.exposure import BLOCK, brightness, compared_scale, gain_field, steadying
 from framemend_filters.engine.filled import Filled
 from framemend_filters.engine.flow import expand, inside, reduce, sample_positions, warp
 from framemend_filters.engine.motion import Motion, Once
@@ -54,6 +54,16 @@ class Laying:
         if other in self._masks:
             visible = visible * warp((self._masks[other] == 0).astype(np.float32), positions)
         return Laid(picture, exposed, visible)
+
+    def steadied(self, t: int, others: Sequence[int]) -> NDArray[np.float32] | None:
+        """See `exposure.steadying`: for frame t, blocks of exposure.BLOCK, by what others show of it; all in order of time."""
+        height, width = (-(-edge // BLOCK) for edge in self._filled[t].picture.shape[:2])
+        exposures = np.zeros((len(others) + 1, height, width), np.float32)
+        at = sum(other < t for other in others)
+        for place, other in enumerate(others):
+            if (gain := self._gain(t, other)) is not None:
+                exposures[place + (place >= at)] = -np.log(gain)
+        return steadying(exposures, at)
 
     def changes(self, t: int, other: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Brightness of blocks of frame t, and half the mean squared difference to frame `other`, of those that both show;

@@ -70,6 +70,11 @@ class NoiseByTone:
         """Standard deviation of the noise where there is most of it."""
         return float(np.sqrt(self.variance.max()))
 
+    @property
+    def mean(self) -> float:
+        """Standard deviation of the noise in all, each brightness counted alike."""
+        return float(np.sqrt(self.variance.mean()))
+
     def at(self, tone: NDArray[np.float32]) -> NDArray[np.float32]:
         """The variance where the picture is as bright as `tone`, H W, to the nearest of 256 steps."""
         table = np.interp(np.arange(256) / 255, self.brightness, self.variance).astype(np.float32)

@@ -198,6 +198,7 @@ class Repairer:
             neighbours=self._neighbours,
             memory=self._memory,
             through=self._through,
+            holes_alone=not any(np.any(strength[i]) for i in segment.frames),
         )
         area = self._area(segment, masks, strength, aligner)
         made, errors = self._inference.run(aligner, area)

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from framemend_filters.levels import COUNT
 from framemend_filters.model.network import RepairNetwork
 from framemend_filters.weights import model_files
 
@@ -68,8 +69,8 @@ def fingerprint(model: str | Path) -> str:
 
 def stack_inputs(inputs: Mapping[str, Tensor]) -> Tensor:
     """What the network takes of a window, as one picture 1 C H W: for each frame in turn 3 channels of `frames`, `masks`,
-    `certainty`, 3 for each of `neighbours`, `validity` of each, 3 of `mean`, `count`, 3 of `base`; last of all three with
-    `levels` in every sample."""
+    `certainty`, 3 for each of `neighbours`, `validity` of each, 3 of `mean`, `count`, 3 of `base`; last of all one for each of
+    `levels`."""
     frames = inputs["frames"]
     planes = [
         frames,
@@ -102,7 +103,7 @@ class _Stacked(nn.Module):
     def forward(self, window: Tensor) -> Tensor:
         T, N = self.network.sizes.frames, self.near
         H, W = window.shape[-2:]
-        each = window[:, :-3].reshape(1, T, 12 + 4 * N, H, W)
+        each = window[:, :-COUNT].reshape(1, T, 12 + 4 * N, H, W)
         frames, masks, certainty, neighbours, validity, mean, count, base = each.split([3, 1, 1, 3 * N, N, 3, 1, 3], 2)
         picture, log_error = self.network(
             frames,
@@ -113,7 +114,7 @@ class _Stacked(nn.Module):
             mean,
             count[:, :, 0],
             base,
-            window[:, -3:, 0, 0],
+            window[:, -COUNT:, 0, 0],
         )
         return torch.cat([picture, log_error[:, :, None]], 2).flatten(1, 2)
 
@@ -126,4 +127,7 @@ def example(T: int, N: int, H: int = 41, W: int = 57) -> dict[str, Tensor]:
         return torch.rand(1, T, *shape, generator=made)
 
     shapes = ((3, H, W), (H, W), (H, W), (N, 3, H, W), (N, H, W), (3, H, W), (H, W), (3, H, W))
-    return {**{n: some(*s) for n, s in zip(INPUTS, shapes, strict=False)}, "levels": torch.tensor([[0.05, 0.01, 0.5]])}
+    return {
+        **{n: some(*s) for n, s in zip(INPUTS, shapes, strict=False)},
+        "levels": 0.5 * torch.rand(1, COUNT, generator=made),
+    }

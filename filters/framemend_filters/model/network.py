@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from framemend_filters.levels import COUNT, Levels
 from framemend_filters.model.configuration import ModelSizes
 
 NOISE_FLOOR = 6 / 255
@@ -34,6 +35,15 @@ KERNEL = tuple((step * dy, step * dx) for step in range(1, REACH + 1) for dy, dx
 """Rows and columns from a sample to one of each pair that its kernel weighs: along both axes and both diagonals."""
 KERNEL_UNIT = 1 / 3
 """What the kernel's weights are counted in: so that a step of training changes the picture no more by them than by the residual."""
+
+
+TOLD = 32
+"""Width of the layer between what is known of a window and the features."""
+_LOGS = tuple(
+    (Levels._fields.index(n), lift) for n, lift in (("noise", 0.25), ("coding", 1.0), ("grain", 0.25), ("unrest", 1.0))
+)
+"""Places of the levels that are taken as logarithms, and what is added before, codes of 255."""
+_SCALES = tuple(10.0 if n in ("noise", "coding", "grain", "unrest") else 1.0 for n in Levels._fields)
 
 
 class RepairOutput(NamedTuple):
@@ -142,8 +152,9 @@ class RepairLayers(nn.Module):
     def _add_layers(self, sizes: ModelSizes) -> None:
         self.sizes = sizes
         outer, middle, inner = sizes.dims
-        channels = 19 + 4 * 2 * sizes.neighbours
+        channels = 15 + 4 * 2 * sizes.neighbours
         self.embed = nn.Conv2d(channels, outer, 2, stride=2)
+        self.told = nn.Sequential(nn.Linear(len(_LOGS) + COUNT, TOLD), nn.ReLU(), nn.Linear(TOLD, 2 * outer))
         self.encode_outer = nn.Sequential(*(ConvBlock(outer) for _ in range(sizes.encoder_depths[0])))
         self.to_middle = nn.Conv2d(outer, middle, 2, stride=2)
         self.encode_middle = nn.Sequential(*(ConvBlock(middle) for _ in range(sizes.encoder_depths[1])))
@@ -173,8 +184,7 @@ class RepairLayers(nn.Module):
         frames: B T 3 H W, RGB 0..1, holes filled by a first guess; masks: B T H W, 1 in holes; certainty: B T H W, of
         the first guess (1 where given); neighbours: B T N 3 H W, warped onto each frame; validity: B T N H W, 0..1; mean:
         B T 3 H W, aligned mean, of all that differs no more than codecs make it; base: B T 3 H W, aligned mean of what differs no more
-        than noise makes it, less the noise left in it; count: B T H W, frames that it amounts to; levels: B 3, standard deviations on the pictures' scale of white noise and of the errors
-        of codecs, and whether the picture is blurred, 0..1.
+        than noise makes it, less the noise left in it; count: B T H W, frames that it amounts to; levels: B L, as `Levels` has them.
         Any H and W from 16 up, any T from 1 to sizes.frames. Pictures go in as float32; inside, the network runs in
         the dtype of its weights (or of autocast) and the sum of base and residual is float32 again.
         """
@@ -183,8 +193,8 @@ class RepairLayers(nn.Module):
             raise ValueError(f"the window has {T} frames; this model takes up to {self.sizes.frames}")
         frames, base, mean, levels = frames.float(), base.float(), mean.float(), levels.float()
         unit = (levels[:, 0] + NOISE_FLOOR).reshape(B, 1, 1, 1, 1)
-        features = self._features(frames, masks, certainty, neighbours, validity, mean, count, base, levels, unit)
-        out, weights = self._body(features, T)
+        features = self._features(frames, masks, certainty, neighbours, validity, mean, count, base, unit)
+        out, weights = self._body(features, self.told(_known(levels).to(features.dtype)))
         out = out.float().reshape(B, T, 6, H, W)
         # changes, small numbers, are added to the frames last of all: runtimes may have half precision in between
         change = torch.sigmoid(out[:, :, 3:4]) * (base - frames)
@@ -203,21 +213,15 @@ class RepairLayers(nn.Module):
         mean: Tensor,
         count: Tensor,
         base: Tensor,
-        levels: Tensor,
         unit: Tensor,
     ) -> Tensor:
         """What the network sees, (B*T, C, H, W) in the dtype of its weights: differences to the base in units of the
         noise, and what is known of them. In place where it can be: these are the largest tensors of all."""
-        B, T, _, H, W = frames.shape
         dtype = self.embed.weight.dtype
-
-        def level(value: Tensor) -> Tensor:
-            return value.reshape(B, 1, 1, 1, 1).expand(B, T, 1, H, W)
 
         def difference(picture: Tensor) -> Tensor:
             return (picture - base).div_(unit).clamp_(-CLAMP, CLAMP).to(dtype)
 
-        noise, coding, blur = levels.unbind(1)
         near = neighbours.float() - base[:, :, None]
         near.div_(unit[..., None]).clamp_(-CLAMP, CLAMP).mul_(validity[:, :, :, None])
         parts = [
@@ -228,33 +232,29 @@ class RepairLayers(nn.Module):
             torch.log2(1 + count.float())[:, :, None] / 4,
             masks[:, :, None],
             certainty[:, :, None],
-            level(noise * 10),
             difference(mean),
             _detail(base).div_(unit).clamp_(-CLAMP, CLAMP),
-            # codecs and blur leave next to no noise, clean pictures some: a difference that only the log shows
-            level(torch.log(noise * 255 + 0.25) / 4),
-            level(torch.log(coding * 255 + 1) / 2),
-            level(blur),
         ]
         return torch.cat([part.to(dtype) for part in parts], 2).flatten(0, 1)
 
-    def _body(self, features: Tensor, T: int) -> tuple[Tensor, Tensor]:
-        """Features (B*T, C, H, W) to 6 channels of the same size: residual (3), logit of the base, log error, logit of the mean;
+    def _body(self, features: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B*T, C, H, W), and what is known of each window (B, 2 C'), to 6 channels of the same size: residual (3), logit of the base, log error, logit of the mean;
         and to the weights of the kernel for 2x2 samples each, at half the size (rounded up)."""
-        _, _, H, W = features.shape
+        BT, _, H, W = features.shape
+        T = BT // len(told)
+        before, after = told[:, None].expand(-1, T, -1).flatten(0, 1)[:, :, None, None].chunk(2, 1)
         edge = STRIDE * self.sizes.window
         features = F.pad(features, (0, -W % edge, 0, -H % edge), mode="replicate")
-        features = features.contiguous(memory_format=torch.channels_last)
-        outer = self.encode_outer(self.embed(features))
+        outer = self.encode_outer(_frame_by_frame(self.embed, features) + before)
         middle = self.encode_middle(self.to_middle(F.relu(outer)))
         tokens = self.to_tokens(F.relu(middle))
-        BT, D, h, w = tokens.shape
+        _, D, h, w = tokens.shape
         x = tokens.permute(0, 2, 3, 1).reshape(BT // T, T, h, w, D)
         for block in self.blocks:
             x = block(x)
         x = self.norm(x).reshape(BT, h, w, D).permute(0, 3, 1, 2)
         middle = self.decode_middle(middle + F.pixel_shuffle(self.from_tokens(x), 2))
-        outer = self.decode_outer(outer + F.pixel_shuffle(self.from_middle(F.relu(middle)), 2))
+        outer = self.decode_outer(outer + after + F.pixel_shuffle(self.from_middle(F.relu(middle)), 2))
         fine, weights = self.head(F.relu(outer)).split([4 * 6, len(KERNEL)], 1)
         return F.pixel_shuffle(fine, 2)[:, :, :H, :W], weights[:, :, : (H + 1) // 2, : (W + 1) // 2]
 
@@ -265,6 +265,20 @@ class RepairNetwork(RepairLayers):
     def __init__(self, sizes: ModelSizes) -> None:
         super().__init__()
         self._add_layers(sizes)
+
+
+def _frame_by_frame(layer: nn.Module, x_BCHW: Tensor) -> Tensor:
+    """A layer over each picture on its own, the result in channels-last: torch has a faster way for one than for many."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled():
+        return layer(x_BCHW.contiguous(memory_format=torch.channels_last))
+    return torch.cat([layer(x).contiguous(memory_format=torch.channels_last) for x in x_BCHW.split(1)])
+
+
+def _known(levels_BL: Tensor) -> Tensor:
+    """Levels as the network takes them: numbers about 1, those on the pictures' scale as logarithms, since codecs and blur leave next
+    to no noise, clean pictures some; and the noise as it is besides."""
+    logs = [torch.log(levels_BL[:, place] * 255 + lift) / 3 for place, lift in _LOGS]
+    return torch.cat([torch.stack(logs, 1), levels_BL * levels_BL.new_tensor(_SCALES)], 1)
 
 
 def _gelu(x: Tensor) -> Tensor:

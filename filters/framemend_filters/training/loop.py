@@ -22,6 +22,7 @@ from torch import Tensor
 
 from framemend_filters.engine.devices import cpu_computes_bf16, place
 from framemend_filters.errors import FramemendError, SettingError
+from framemend_filters.levels import places_turned
 from framemend_filters.model.pretrained import FramemendModel
 from framemend_filters.training.objective import loss
 from framemend_filters.training.pool import PoolKeeper, layout
@@ -237,15 +238,17 @@ class Run:
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step)
         draw = torch.rand(5, generator=generator).tolist()
         flips = [axis for axis, d in zip((-1, -2), draw, strict=False) if d < 0.5]
+        transposed = draw[2] < 0.5
 
         def turn(x: Tensor) -> Tensor:
             x = x.flip(flips) if flips else x
-            return x.transpose(-1, -2) if draw[2] < 0.5 else x
+            return x.transpose(-1, -2) if transposed else x
 
         frames = target.shape[1]
         kept = 1 + int(draw[4] * frames) if draw[3] < 0.1 else frames
         turned = {name: turn(value[:, :kept]) for name, value in inputs.items() if name != "levels"}
-        return turned | {"levels": inputs["levels"]}, turn(target[:, :kept]), turn(masks[:, :kept])
+        levels = inputs["levels"][:, places_turned(len(flips), transposed)]
+        return turned | {"levels": levels}, turn(target[:, :kept]), turn(masks[:, :kept])
 
     def _unpack(self, records: Tensor, levels: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Records (B T C H W) as the arguments of the model's forward, the target and the masks."""

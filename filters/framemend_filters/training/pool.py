@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framemend_filters.errors import FramemendError
+from framemend_filters.levels import COUNT as LEVELS
 from framemend_filters.training.data import ClipSource
 from framemend_filters.training.recipe import Recipe
 from framemend_filters.training.samples import Sample, WindowShape, make_sample
@@ -67,7 +68,7 @@ class Pool:
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{recipe.objective}-{recipe.seed}-" + "x".join(str(n) for n in record)
         self.records = _map(folder / f"{name}.records", np.float16, record)
-        self.levels = _map(folder / f"{name}.levels", np.float32, (self.slots, 3))
+        self.levels = _map(folder / f"{name}.levels", np.float32, (self.slots, LEVELS))
         # number + 1 of the window in each slot: 0, as in a new file, is none
         self.numbers = _map(folder / f"{name}.numbers", np.int64, (self.slots,))
         self.oldest = _map(folder / f"{name}.oldest", np.int64, (1,))
@@ -111,7 +112,7 @@ class PoolKeeper:
             worker.join()
 
     def batch(self, step: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-        """Records (B T C H W) and levels (B 3) of a step; waits until its windows are there."""
+        """Records (B T C H W) and levels (B, as `Levels` has them) of a step; waits until its windows are there."""
         recipe = self._recipe
         oldest = self.first_window(step)
         self._pool.oldest[0] = oldest

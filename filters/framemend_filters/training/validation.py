@@ -30,7 +30,7 @@ WINDOWS = 5
 
 @dataclass(frozen=True)
 class ValidationSet:
-    """records V T C H W float16, levels V 3, the task of each."""
+    """records V T C H W float16, levels V L (as `Levels` has them), the task of each."""
 
     records: NDArray[np.float16]
     levels: NDArray[np.float32]

@@ -33,9 +33,6 @@ from framemend_filters.training.objective import loss
 from framemend_filters.training.recipe import Recipe, pretrain, repair
 from framemend_filters.training.validation import ValidationSet, overall_of
 
-LEVEL, LOG_LEVEL = 25, 32
-"""Channels of the network's input that are the noise level, with two neighbours on each side."""
-
 
 @dataclass(frozen=True)
 class Variant:
@@ -85,7 +82,7 @@ VARIANTS = (
     Variant("a window of 3 frames", view="three", change={"batch": 7}),
     Variant("not aligned", view="unaligned"),
     Variant("no mean: the frame is the base", blind="mean"),
-    Variant("not told the noise level", blind="noise"),
+    Variant("not told what is known of the window", blind="levels"),
     Variant("no neighbours beside the mean", blind="neighbours"),
     Variant("Charbonnier", loss=charbonnier),
     Variant("a quarter of the loss on gradients", change={"gradient_weight": 0.25}),
@@ -203,18 +200,11 @@ def _train(
 
     trial = Trial(folder, recipe, model)
     trial.blind = variant.blind
-    if variant.blind == "noise":
-        trial.model.embed.register_forward_pre_hook(_hide_level)
+    if variant.blind == "levels":
+        trial.model.told.register_forward_pre_hook(lambda _, told: (torch.zeros_like(told[0]),))
     with patch("framemend_filters.training.loop.loss", variant.loss):
         trial.train(Drawn(shelf, recipe, hidden, variant.hidden), None, None, lambda _: None)  # pyright: ignore[reportArgumentType]
     return trial
-
-
-def _hide_level(_: torch.nn.Module, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The network's input without the noise level."""
-    hidden = features[0].clone()
-    hidden[:, [LEVEL, LOG_LEVEL]] = 0
-    return (hidden,)
 
 
 def _cost(folder: Path, variant: Variant, recipe: Recipe, shelves: dict) -> float:

@@ -15,13 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.quality import ffmpeg, painting, report, sheets, vs
-from bench.quality.figures import CLEAN, INPUT, Kept, ends, measured
+from bench.quality.figures import CLEAN, FOLDER, INPUT, WHOLE, Kept, ends, measured
 from bench.quality.method import Method
 from bench.quality.shots import TASKS, shots
 from bench.quality.tuning import Settings, tune, validation_shots
 
 FRAMES, CROP = 7, (192, 256)
 """What is measured of every clip: frames, and the height and width of the part from the middle."""
+WHOLE_FRAMES, BEST = 20, 2
+"""What is measured of every clip with --whole: frames, and the number of hand-made filters, the best on the parts."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--without", nargs="+", default=(), metavar="METHOD", help="all methods but these")
     parser.add_argument("--clips", nargs="+", metavar="NAME", help="some of the clips")
-    parser.add_argument("--frames", type=int, default=FRAMES, help=f"of every clip (default: {FRAMES})")
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help=f"run: whole frames, {WHOLE_FRAMES} of every clip, framemend and the {BEST} best filters on the parts\n(some GB of memory: a task at a time)",
+    )
     parser.add_argument("--model", default="fast", help="weights of framemend (default: fast)")
     args = parser.parse_args(arguments)
     methods = [m for m in available(args.model, args.only) if m.name not in args.without]
@@ -46,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif args.what == "run":
         _run(args, methods)
     elif args.what == "report":
-        report.write(methods, Settings(), args.frames, CROP)
+        report.write(methods, Settings(), FRAMES, CROP, WHOLE_FRAMES)
     else:
         sheets.write(methods, Settings(), args.data / "test", args.tasks)
     return 0
@@ -95,10 +101,15 @@ def _tune(args: argparse.Namespace, methods: list[Method]) -> None:
 def _run(args: argparse.Namespace, methods: list[Method]) -> None:
     settings, weights = Settings(), weights_of(args.model)
     for task in args.tasks:
-        kept = Kept(task, args.frames)
-        for shot in shots(args.data / "test", task, args.frames, args.clips, CROP):
+        frames, crop, folder = (WHOLE_FRAMES, None, WHOLE) if args.whole else (FRAMES, CROP, FOLDER)
+        kept = Kept(task, frames, folder)
+        chosen = [m for m in methods if task in m.tasks]
+        if args.whole:
+            best = report.peers(Kept(task, FRAMES))[:BEST]
+            chosen = [m for m in chosen if m.name in (*best, painting.OURS)]
+        for shot in shots(args.data / "test", task, frames, args.clips, crop):
             wanted: list[tuple[Method, float, str]] = []
-            for method in (m for m in methods if task in m.tasks):
+            for method in chosen:
                 setting = settings.chosen(method, task)
                 if setting is None:
                     print(f"{task}: {method.name} is left out: run `tune` first", file=sys.stderr)
@@ -108,12 +119,12 @@ def _run(args: argparse.Namespace, methods: list[Method]) -> None:
                     wanted.append((method, setting, note))
             if not wanted:
                 continue
-            motion, known = ends(shot)
+            motion, known = ends(shot, is_watched=not args.whole)
             for name in (INPUT, CLEAN):
                 kept.add(name, shot.name, known[name])
             for method, setting, note in wanted:
                 try:
-                    figures = measured(method, shot, setting, motion, note)
+                    figures = measured(method, shot, setting, motion, note, is_watched=not args.whole)
                 except ArithmeticError as error:
                     print(f"{task} {shot.name} {method.name} is left out: {error}", file=sys.stderr)
                     continue

@@ -21,6 +21,8 @@ from framemend.evaluation import measure
 from framemend_filters.metrics import Motion, flicker, motion_of
 
 FOLDER = Path(__file__).parent / "figures"
+WHOLE = FOLDER / "whole"
+"""Figures of whole frames."""
 INPUT, CLEAN = "input", "clean"
 
 
@@ -40,8 +42,10 @@ class Figures:
     setting: str = ""
 
 
-def figures_of(shot: Shot, result: Frames, motion: Motion, seconds: float, setting: str) -> Figures:
-    """Measure one result, T H W 3 uint8. Rounded, so that files stay small."""
+def figures_of(
+    shot: Shot, result: Frames, motion: Motion, seconds: float, setting: str, *, is_watched: bool = True
+) -> Figures:
+    """Measure one result, T H W 3 uint8. Rounded, so that files stay small. is_watched: with VMAF, which takes its time."""
     with_hole = shot.masks.any((1, 2)) if shot.case.masks is not None else np.ones(len(result), bool)
     masks = shot.masks[with_hole] if "hole" in shot.case.regions else None
     given, clean = result[with_hole], shot.clean[with_hole]
@@ -50,14 +54,16 @@ def figures_of(shot: Shot, result: Frames, motion: Motion, seconds: float, setti
         psnr=round(inside.psnr, 3),
         ssim=round(inside.ssim, 4),
         whole=round(measure(given, clean).psnr if masks is not None else inside.psnr, 3),
-        vmaf=round(vmaf(result, shot.clean), 2),
+        vmaf=round(vmaf(result, shot.clean), 2) if is_watched else math.nan,
         flicker=round(flicker(result, motion), 3),
         seconds=round(seconds, 3),
         setting=setting,
     )
 
 
-def measured(method: Method, shot: Shot, setting: float, motion: Motion, note: str = "") -> Figures:
+def measured(
+    method: Method, shot: Shot, setting: float, motion: Motion, note: str = "", *, is_watched: bool = True
+) -> Figures:
     """Run a method and measure what it gives. The time is that of the processor, this process and its children together,
     so that a busy machine makes no difference."""
     method.prepare(shot)
@@ -66,15 +72,15 @@ def measured(method: Method, shot: Shot, setting: float, motion: Motion, note: s
     seconds = (_processor_seconds() - start) / len(result)
     if result.shape != shot.given.shape or result.dtype != np.uint8:
         raise ValueError(f"{method.name} gave {result.dtype} {result.shape} for {shot.given.shape}")
-    return figures_of(shot, result, motion, seconds, note or method.says(setting))
+    return figures_of(shot, result, motion, seconds, note or method.says(setting), is_watched=is_watched)
 
 
-def ends(shot: Shot) -> tuple[Motion, dict[str, Figures]]:
+def ends(shot: Shot, *, is_watched: bool = True) -> tuple[Motion, dict[str, Figures]]:
     """The motion of a shot, and the figures of what is given and of what is right."""
     motion = motion_of(shot.clean)
     return motion, {
-        INPUT: figures_of(shot, shot.given, motion, 0.0, ""),
-        CLEAN: figures_of(shot, shot.clean, motion, 0.0, ""),
+        INPUT: figures_of(shot, shot.given, motion, 0.0, "", is_watched=is_watched),
+        CLEAN: figures_of(shot, shot.clean, motion, 0.0, "", is_watched=is_watched),
     }
 
 
@@ -101,7 +107,7 @@ class Kept:
             + "\n  }"
             for name, rows in self.by_method.items()
         ]
-        self._path.parent.mkdir(exist_ok=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         part = self._path.with_suffix(f".{os.getpid()}.part")
         part.write_text(
             f'{{\n "frames": {self.frames},\n "figures": {{\n' + ",\n".join(lines) + "\n }\n}\n", encoding="utf-8"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.quality.figures import CLEAN, INPUT, Figures, Kept
+from bench.quality.figures import CLEAN, INPUT, WHOLE, Figures, Kept
 from bench.quality.method import Method
 from bench.quality.painting import LIVE, MEAN, OURS
 from bench.quality.shots import TASKS, WORDS
@@ -24,7 +24,7 @@ framemend beside hand-made filters, on the same frames. Made by `make bench-qual
 (`python -m bench.quality tune`, `run`, `report`, `sheets` in `tests/bench`); do not edit.
 
 - **Frames:** of each of the {clips} clips `clean_*` of data/test the first {frames}, of these the middle {width}x{height}.
-  Figures on whole, longer clips are not the same; those of framemend are in the README.
+  Figures on whole, longer clips are not the same: see "On whole frames", and the README for those of framemend.
 - **Settings:** each filter's best of three to six on data/val (up to three more where the best was the last), by PSNR, for each task
   (`tests/bench/quality/tuned.json` has all that were tried); nothing is tuned on data/test. framemend has one setting for all tasks
   and is told neither the task nor the strength of the damage.
@@ -36,12 +36,31 @@ framemend beside hand-made filters, on the same frames. Made by `make bench-qual
 """
 
 
-def write(methods: Sequence[Method], settings: Settings, frames: int, crop: tuple[int, int], path: Path = FILE) -> None:
+WHOLE_FRAMES = """
+### On whole frames
+
+The same settings on whole frames, the first {frames} of each clip, where more of what moves stays in view: framemend and the filters that are
+best above (`python -m bench.quality run --whole --tasks TASK`).
+"""
+
+
+def write(
+    methods: Sequence[Method],
+    settings: Settings,
+    frames: int,
+    crop: tuple[int, int],
+    whole_frames: int,
+    path: Path = FILE,
+) -> None:
     """Write the page from what has been measured; tasks without any figures are left out."""
     kept = {task: Kept(task, frames) for task in TASKS}
     kept = {task: k for task, k in kept.items() if k.by_method}
+    whole = {task: Kept(task, whole_frames, WHOLE) for task in TASKS}
+    whole = {task: k for task, k in whole.items() if k.by_method}
     clips = max((len(common_clips(k)) for k in kept.values()), default=0)
     parts = [INTRODUCTION.format(clips=clips, frames=frames, width=crop[1], height=crop[0]), _overview(kept)]
+    if whole:
+        parts += [WHOLE_FRAMES.format(frames=whole_frames), _overview(whole, heading="")]
     ordered = {m.name for m in methods if m.extends}
     parts += [_task(task, k, settings, ordered, path.parent) for task, k in kept.items()]
     path.write_text("\n".join(parts), encoding="utf-8")
@@ -59,17 +78,23 @@ def common_clips(kept: Kept) -> list[str]:
     return sorted(set.intersection(*(set(rows) for rows in kept.by_method.values())))
 
 
-def _overview(kept: dict[str, Kept]) -> str:
+def peers(kept: Kept) -> list[str]:
+    """The hand-made filters of a task, the best first."""
+    clips = common_clips(kept) if kept.by_method else []
+    means = {name: mean_of(rows, clips).psnr for name, rows in kept.by_method.items() if name not in NOT_PEERS}
+    return sorted(means, key=lambda name: -means[name])
+
+
+def _overview(kept: dict[str, Kept], heading: str = "## In short\n") -> str:
     lines = [
-        "## In short\n",
+        *([heading] if heading else []),
         "| task | input | best hand-made filter | framemend | ahead by | past alone | flicker: best, framemend |",
         "|---|---|---|---|---|---|---|",
     ]
     for task, k in kept.items():
         means = {name: mean_of(rows, common_clips(k)) for name, rows in k.by_method.items()}
-        peers = {name: f for name, f in means.items() if name not in NOT_PEERS}
-        best = max(peers, key=lambda name: peers[name].psnr) if peers else None
-        ours, theirs = means.get(OURS), None if best is None else peers[best]
+        best = next(iter(peers(k)), None)
+        ours, theirs = means.get(OURS), None if best is None else means[best]
         cells = [f"[{task}](#{task})", f"{means[INPUT].psnr:.2f}"]
         cells.append(f"{theirs.psnr:.2f} ({best})" if theirs else "-")
         cells.append(f"{ours.psnr:.2f}" if ours else "-")

@@ -18,6 +18,7 @@ import vapoursynth as vs
 from bench.patterns import SIGMA, pattern, vapoursynth_clip
 from bench.peers import Filter, core
 from bench.speed.plan import Plan, Size
+from framemend_filters.levels import Levels
 
 PATTERNS = Path(__file__).parents[1] / "patterns.py"
 _MEASURED = """
@@ -131,7 +132,7 @@ def window_inputs(model: str, size: Size) -> dict[str, Any]:
         "mean": frames,
         "count": 6 * ones,
         "base": frames,
-        "levels": torch.tensor([[SIGMA / 255, 0.0, 0.0]]),
+        "levels": torch.from_numpy(Levels(noise=SIGMA / 255, grain=SIGMA / 255).array())[None],
     }
 
 

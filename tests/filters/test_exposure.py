@@ -68,12 +68,15 @@ def test_a_flash_keeps_its_light_and_loses_its_noise_all_the_same() -> None:
 
 
 def _light_of_base(given: np.ndarray, at: int, *, holes_alone: bool = False) -> float:
-    """How light the base of a frame is."""
+    """How light the base of a frame is, and with it all that the network may mix."""
     frames = {i: f.astype(np.float32) / 255 for i, f in enumerate(given)}
     aligner = Aligner(
         Segment(range(at, at + 1), range(len(given))), frames, radius=RADIUS, neighbours=2, holes_alone=holes_alone
     )
-    return float(aligner.part(*aligner.whole).base.mean())
+    made = aligner.part(*aligner.whole)
+    assert made.frames.mean() == pytest.approx(made.base.mean(), rel=0.01)
+    assert made.mean.mean() == pytest.approx(made.base.mean(), rel=0.01)
+    return float(made.base.mean())
 
 
 def test_a_frame_that_flickers_is_exposed_as_those_around_it() -> None:

@@ -63,8 +63,8 @@ class Aligned:
     """One segment as the model takes it; T frames, N neighbours, float32, pictures 0..1.
 
     frames T H W 3 (holes filled); masks T H W, 1 in holes; certainty T H W, 1 where given; neighbours T N H W 3;
-    validity T N H W, 0..1; mean T H W 3; count T H W, how many frames the base amounts to (from 0); base T H W 3; levels: those of
-    `Levels`.
+    validity T N H W, 0..1; mean T H W 3; count T H W, how many frames the base amounts to (from 0); base T H W 3, its blur undone;
+    levels: those of `Levels`. Where frames flicker, frames, mean and base are exposed as those around them.
     """
 
     frames: NDArray[np.float32]
@@ -240,10 +240,10 @@ class Aligner:
         base = shrink(noisy, np.sqrt(variance) * _noise_left(strict.count, squares))
         if self._undoing is not None:
             base = undo(base, self._undoing)
-        if not self._holes_alone and (gain := self._steadied.get(t, self._steadying)) is not None:
-            base *= expand(gain, BLOCK, rows, columns)[..., None]
+        steady = None if self._holes_alone else self._steadied.get(t, self._steadying)
+        gain = None if steady is None else expand(steady, BLOCK, rows, columns)[..., None]
         for picture, all_pictures in ((frame, made.frames), (mean, made.mean), (base, made.base)):
-            _write(picture[inner], all_pictures[place])
+            _write((picture if gain is None else picture * gain)[inner], all_pictures[place])
         made.masks[place] = 0 if given is None else 1 - given[inner]
         made.certainty[place] = certainty[inner]
         made.count[place] = strict.count[inner]

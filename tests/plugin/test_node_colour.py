@@ -65,7 +65,7 @@ def test_hdr_is_repaired_and_keeps_its_peak(transfer: int) -> None:
     node = repair(clip, device="cpu", precision="fp32")
     assert node.get_frame(0).props["_Transfer"] == transfer
     for made, given, wanted in zip(pictures(node), pictures(clip), clean, strict=True):
-        assert squared_error(made[0], wanted[0]) < 0.5 * squared_error(given[0], wanted[0])
+        assert squared_error(made[0], wanted[0]) < 0.6 * squared_error(given[0], wanted[0])
         highlight = wanted[0] > wanted[0].max() - 4
         assert abs(made[0][highlight].mean() - wanted[0][highlight].mean()) < 4
 

@@ -28,6 +28,11 @@ class Levels(NamedTuple):
     grain: float = 0.0
     unrest: float = 0.0
 
+    @property
+    def spread(self) -> tuple[float, ...]:
+        """Along each of DIRECTIONS."""
+        return self[_FIRST : _FIRST + len(DIRECTIONS)]
+
     def array(self) -> NDArray[np.float32]:
         """The numbers in their order."""
         return np.array(self, np.float32)

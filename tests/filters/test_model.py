@@ -58,8 +58,9 @@ def test_settings_and_weights_survive_a_reload(tiny_model: str, tmp_path: Path) 
     assert isinstance(AutoConfig.from_pretrained(tmp_path), FramemendConfig)
     arguments = window(3, 32, 48)
     with torch.no_grad():
-        for other in (again.eval(), load_model(tmp_path)):
-            torch.testing.assert_close(other(**arguments).picture, model(**arguments).picture, rtol=0, atol=1e-6)
+        # the transformers library leaves weights where they lie in the file, where torch may round otherwise
+        for other, off in ((again.eval(), 2e-7), (load_model(tmp_path), 0)):
+            torch.testing.assert_close(other(**arguments).picture, model(**arguments).picture, rtol=0, atol=off)
 
 
 def test_an_untrained_model_changes_nothing_but_to_mix_in_base_and_mean() -> None:

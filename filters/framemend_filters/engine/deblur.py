@@ -42,7 +42,7 @@ Spectrum = NDArray[np.float64]
 def undoing(levels: Levels, noise: float) -> NDArray[np.float32] | None:
     """The kernel that undoes the blur told by `levels`, 2 * REACH + 1 samples on an edge, sum 1; None for what is not blurred.
     noise: standard deviation of the noise in what it is for, on the pictures' scale."""
-    along_each = np.array([levels.spread_0, levels.spread_45, levels.spread_90, levels.spread_135])
+    along_each = np.array(levels.spread)
     share = _between(along_each.max(), LEAST_SPREAD, SURE_SPREAD) * _between(levels.blur, UNSURE, SURE)
     if share == 0:
         return None

@@ -69,10 +69,10 @@ def gain_field(
     terms = basis[places]
     ratios = np.log((here.ravel()[places] + _LIFT) / (there.ravel()[places] + _LIFT)).astype(np.float64)
     fitted = np.array([np.median(ratios), 0, 0, 0, 0, 0])
-    for _ in range(_ROUNDS):  # reweighted least squares (Geman and McClure's weights)
+    for _ in range(_ROUNDS):  # reweighted least squares
         misses = ratios - terms @ fitted
         width_of_misses = max(1.4826 * float(np.median(np.abs(misses))), 0.002)
-        weights = 1 / np.square(1 + np.square(misses / (2 * width_of_misses)))
+        weights = _trusted(misses, 2 * width_of_misses)
         weighted = terms * weights[:, None]
         fitted = np.linalg.solve(weighted.T @ terms + _STIFFNESS * weights.sum(), weighted.T @ ratios)
     field = (basis @ fitted).reshape(height, width)
@@ -100,12 +100,17 @@ def steadying(exposures: NDArray[np.float32], at: int) -> NDArray[np.float32] | 
     taken = np.linalg.pinv(terms)  # line through the levels, reweighted as above
     for _ in range(_ROUNDS):
         misses = level - terms @ (taken @ level)
-        weights = 1 / np.square(1 + np.square(misses / (3 * deviation)))
+        weights = _trusted(misses, 3 * deviation)
         taken = np.linalg.solve(terms.T @ (weights[:, None] * terms), terms.T * weights)
     if abs(taken[0] @ level) > FLASH * deviation:
         return None
     share = 1 - (LEAST_FLICKER / deviation) ** 2
     return np.exp(share * np.tensordot(taken[0], exposures, 1)).astype(np.float32)
+
+
+def _trusted(misses: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Weights of what a fit misses by so much (Geman and McClure's); a quarter at `width`."""
+    return 1 / np.square(1 + np.square(misses / width))
 
 
 def _basis(height: int, width: int) -> NDArray[np.float64]:

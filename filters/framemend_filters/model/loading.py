@@ -35,5 +35,7 @@ def load_model(model: str | Path) -> RepairNetwork:
     for what, names in wrong.items():
         if names:
             raise ModelError(f"the weights in {folder} do not fit its config.json: {what}: {min(names)}")
-    network.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
+    # copies: what stays where it lies in the file is rounded otherwise, where that is not on the processor's vectors
+    copied = {name: value.to(torch.float32, copy=True) for name, value in weights.items()}
+    network.load_state_dict(copied, assign=True)
     return network.eval()

@@ -39,11 +39,10 @@ KERNEL_UNIT = 1 / 3
 
 TOLD = 32
 """Width of the layer between what is known of a window and the features."""
-_LOGS = tuple(
-    (Levels._fields.index(n), lift) for n, lift in (("noise", 0.25), ("coding", 1.0), ("grain", 0.25), ("unrest", 1.0))
-)
-"""Places of the levels that are taken as logarithms, and what is added before, codes of 255."""
-_SCALES = tuple(10.0 if n in ("noise", "coding", "grain", "unrest") else 1.0 for n in Levels._fields)
+_LIFTS = {"noise": 0.25, "coding": 1.0, "grain": 0.25, "unrest": 1.0}
+"""Levels on the pictures' scale, which are taken as logarithms besides, and what is added before, codes of 255."""
+_LOGS = tuple((Levels._fields.index(name), lift) for name, lift in _LIFTS.items())
+_SCALES = tuple(10.0 if name in _LIFTS else 1.0 for name in Levels._fields)
 
 
 class RepairOutput(NamedTuple):
@@ -275,8 +274,8 @@ def _frame_by_frame(layer: nn.Module, x_BCHW: Tensor) -> Tensor:
 
 
 def _known(levels_BL: Tensor) -> Tensor:
-    """Levels as the network takes them: numbers about 1, those on the pictures' scale as logarithms, since codecs and blur leave next
-    to no noise, clean pictures some; and the noise as it is besides."""
+    """Levels as the network takes them: numbers about 1, those on the pictures' scale as logarithms besides: codecs and blur leave next to
+    no noise, clean pictures some."""
     logs = [torch.log(levels_BL[:, place] * 255 + lift) / 3 for place, lift in _LOGS]
     return torch.cat([torch.stack(logs, 1), levels_BL * levels_BL.new_tensor(_SCALES)], 1)
 

@@ -36,8 +36,7 @@ framemend beside hand-made filters, on the same frames. Made by `make bench-qual
 """
 
 
-WHOLE_FRAMES = """
-### On whole frames
+WHOLE_FRAMES = """### On whole frames
 
 The same settings on whole frames, the first {frames} of each clip, where more of what moves stays in view: framemend and the filters that are
 best above (`python -m bench.quality run --whole --tasks TASK`).
@@ -58,9 +57,13 @@ def write(
     whole = {task: Kept(task, whole_frames, WHOLE) for task in TASKS}
     whole = {task: k for task, k in whole.items() if k.by_method}
     clips = max((len(common_clips(k)) for k in kept.values()), default=0)
-    parts = [INTRODUCTION.format(clips=clips, frames=frames, width=crop[1], height=crop[0]), _overview(kept)]
+    parts = [
+        INTRODUCTION.format(clips=clips, frames=frames, width=crop[1], height=crop[0]),
+        "## In short\n",
+        _overview(kept),
+    ]
     if whole:
-        parts += [WHOLE_FRAMES.format(frames=whole_frames), _overview(whole, heading="")]
+        parts += [WHOLE_FRAMES.format(frames=whole_frames), _overview(whole)]
     ordered = {m.name for m in methods if m.extends}
     parts += [_task(task, k, settings, ordered, path.parent) for task, k in kept.items()]
     path.write_text("\n".join(parts), encoding="utf-8")
@@ -85,9 +88,8 @@ def peers(kept: Kept) -> list[str]:
     return sorted(means, key=lambda name: -means[name])
 
 
-def _overview(kept: dict[str, Kept], heading: str = "## In short\n") -> str:
+def _overview(kept: dict[str, Kept]) -> str:
     lines = [
-        *([heading] if heading else []),
         "| task | input | best hand-made filter | framemend | ahead by | past alone | flicker: best, framemend |",
         "|---|---|---|---|---|---|---|",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,10 @@ class Levels(NamedTuple):
     def spread(self) -> tuple[float, ...]:
         """Along each of DIRECTIONS."""
         return self[_FIRST : _FIRST + len(DIRECTIONS)]
+
+    def with_spread(self, spread: Sequence[float]) -> Levels:
+        """The same with another spread, along each of DIRECTIONS."""
+        return Levels(*self[:_FIRST], *spread, *self[_FIRST + len(DIRECTIONS) :])
 
     def array(self) -> NDArray[np.float32]:
         """The numbers in their order."""

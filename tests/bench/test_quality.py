@@ -10,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pictures import psnr as decibels
+from pictures import scene
 
 from bench.quality import __main__ as command
 from bench.quality import ffmpeg, painting, report, sheets, vs
@@ -20,6 +22,7 @@ from bench.quality.tuning import Settings, Tuned, level_of, tune
 from framemend import evaluation
 from framemend.clips import Clip
 from framemend.evaluation import make_case
+from framemend_filters.engine.composite import carriers, decoded
 from framemend_filters.metrics import psnr
 
 METHODS = {m.name: m for m in (*vs.methods(), *ffmpeg.methods(), *painting.methods("fast"))}
@@ -102,6 +105,19 @@ def test_composite_pal_paints_fine_patterns_and_restore_takes_it_back() -> None:
     assert _colour(coded) > 20
     restored = method.run(Shot(task="pal", name="a", case=evaluation.Case(coded), clean=clean), 0.0)
     assert _colour(restored) < 0.8 * _colour(coded)
+
+
+def test_framemend_takes_apart_anew_what_a_real_pal_encoder_and_a_notch_made() -> None:
+    clean = scene(0, 160, 320, 5)
+    coded = vs.composite_pal(clean)
+    assert coded is not None
+    pictures = {i: f.astype(np.float32) / 255 for i, f in enumerate(np.clip(np.rint(coded), 0, 255))}
+    found = carriers(range(1, 4), pictures)
+    assert sorted(found) == list(range(5))
+    assert all(carrier.equaliser is not None for carrier in found.values())
+    inner = slice(8, -8), slice(24, -24)
+    before, after = (decibels(p[inner], clean[2][inner] / 255) for p in (pictures[2], decoded(pictures[2], found[2])))
+    assert after > before + 4
 
 
 def _colour(frames: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from pictures import psnr, scene
 
 from framemend_filters.damage import lens, synthesis
 from framemend_filters.engine.align import Aligned, Aligner, align_segment
-from framemend_filters.engine.deblur import REACH, undo, undoing
+from framemend_filters.engine.deblur import REACH, drifts, of_frame, undo, undoing
 from framemend_filters.engine.windows import Segment
 from framemend_filters.levels import Levels
 
@@ -38,6 +38,22 @@ def gained(blurred: np.ndarray, clean: np.ndarray) -> float:
 def test_the_base_of_a_blurred_clip_is_sharper(blur) -> None:
     clean = scene(0)
     assert gained(blur(clean), clean) > 1.5
+
+
+def test_a_shake_is_undone_frame_by_frame_and_a_lens_for_all_alike() -> None:
+    shaken = Levels(0, blur=1, spread_0=1.8, spread_45=0.9, spread_90=0.3, spread_135=0.9)
+    lens_of = Levels(0, blur=1, spread_0=1.5, spread_45=1.5, spread_90=1.5, spread_135=1.5)
+    assert drifts(shaken)
+    assert not drifts(lens_of)
+    turned = of_frame(shaken, (0.9, 1.8, 0.9, 0.3))
+    assert turned.spread == pytest.approx((1.35, 1.35, 0.6, 0.6))
+    assert turned._replace(spread_0=1.8, spread_45=0.9, spread_90=0.3, spread_135=0.9) == shaken
+
+
+def test_a_shake_that_turns_is_undone_as_it_is_in_each_frame() -> None:
+    clean = scene(0)
+    turning = lens.through(clean, [lens.line(0.15 * t, 6) for t in range(5)])
+    assert gained(turning, clean) > 2.2  # 2.3; as all frames together have it, 2.0
 
 
 def test_noise_that_came_after_the_blur_is_not_blown_up() -> None:

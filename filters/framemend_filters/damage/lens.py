@@ -41,7 +41,7 @@ def shake(frames: int, length: float, rng: np.random.Generator) -> list[NDArray[
     """The kernel of each frame: a line of `length` samples on average, whose length and direction drift from frame to frame."""
     angle = rng.uniform(0, np.pi) + np.cumsum(rng.normal(0, 0.15, frames))
     reach = length * np.clip(1 + np.cumsum(rng.normal(0, 0.12, frames)), 0.3, 1.7)
-    return [_line(a, r) for a, r in zip(angle, reach, strict=True)]
+    return [line(a, r) for a, r in zip(angle, reach, strict=True)]
 
 
 def _through(frame: Frames, kernel: NDArray[np.float32]) -> Frames:
@@ -57,7 +57,7 @@ def disc(radius: float) -> NDArray[np.float32]:
     return np.asarray(drawn / drawn.sum(), np.float32)
 
 
-def _line(angle: float, length: float) -> NDArray[np.float32]:
+def line(angle: float, length: float) -> NDArray[np.float32]:
     """A line through the middle, drawn by points half a sample apart that share themselves among their neighbours."""
     half = int(np.ceil(length / 2)) + 1
     along = np.linspace(-length / 2, length / 2, max(2, int(np.ceil(2 * length))))

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from framemend_filters.engine.borrow import Borrower
-from framemend_filters.engine.deblur import REACH, undo, undoing
+from framemend_filters.engine.composite import carriers, decoded
+from framemend_filters.engine.deblur import REACH, drifts, of_frame, undo, undoing
 from framemend_filters.engine.exposure import BLOCK, brightness
 from framemend_filters.engine.flow import expand
 from framemend_filters.engine.history import history
 from framemend_filters.engine.laying import Laying, squared_error
+from framemend_filters.engine.lines import misplaced, straightened
 from framemend_filters.engine.motion import FlowMemory, Motion, Once
 from framemend_filters.engine.noise import noise_by_tone, noise_level, unrest
 from framemend_filters.engine.shrink import shrink
@@ -64,7 +66,8 @@ class Aligned:
 
     frames T H W 3 (holes filled); masks T H W, 1 in holes; certainty T H W, 1 where given; neighbours T N H W 3;
     validity T N H W, 0..1; mean T H W 3; count T H W, how many frames the base amounts to (from 0); base T H W 3, its blur undone;
-    levels: those of `Levels`. Where frames flicker, frames, mean and base are exposed as those around them.
+    levels: those of `Levels`. Where frames flicker, frames, mean and base are exposed as those around them; lines that jitter are put
+    back, and composite colour is decoded anew.
     """
 
     frames: NDArray[np.float32]
@@ -104,7 +107,7 @@ class Aligner:
     `segment.reach`; masks may lack frames. radius: frames on both sides that mean and base are taken over, `longest_radius` of
     it from STRONG_NOISE on, WEAK_RADIUS for the base below WEAK_NOISE; neighbours: frames on both sides handed on one by one. memory, through: where flows may be
     found, and are left for the next segment: those between aligned frames, and those through holes. holes_alone: whether nothing
-    else is repaired; then holes are to be as blurred as the rest, and exposed as their frame is. noise: standard
+    else is repaired; then holes are to be as blurred as the rest, exposed as their frame is, and lines and colour stay as they are. noise: standard
     deviation on the pictures' scale, one for the segment; levels: as `Aligned` has them.
     """
 
@@ -139,7 +142,11 @@ class Aligner:
         filler.remember()
         self._lost = {i for i in written if filler.is_lost(i)}
         self._masks = {i: masks[i] for i in wanted if i in masks and masks[i].any()}
-        self._motion = Motion({i: filled.picture for i, filled in self._filled.items()}, memory)
+        if not holes_alone:
+            self._decode()
+        self._motion = self._given_motion = Motion(self._pictures(), memory)
+        if not holes_alone:
+            self._straighten()
         self._laying = Laying(self._filled, self._masks, self._motion)
         changes = [blocks for t in written if (blocks := self._changes(t))]
         self._by_tone = noise_by_tone(changes)
@@ -152,8 +159,8 @@ class Aligner:
         self.levels = Levels(
             self.noise, been.coding, been.blur, *been.spread, disc=been.disc, grain=grain, unrest=restless
         )
-        self._undoing = undoing(self.levels, NOISE_IN_BASE * max(self.noise, grain))
-        self._halo = HALO if self._undoing is None else HALO + REACH
+        self._undoing = self._kernels(NOISE_IN_BASE * max(self.noise, grain))
+        self._halo = HALO + REACH if self._undoing else HALO
         is_weak = self._by_tone is not None and max(self.noise, self._by_tone.strongest) < WEAK_NOISE
         self._base_radius = min(self._kept, max(WEAK_RADIUS, neighbours)) if is_weak else self._kept
 
@@ -178,7 +185,7 @@ class Aligner:
 
     def remember(self) -> None:
         """Leave the flows that the next segment needs as well in the memory."""
-        self._motion.remember(self._segment.frames.stop - self._kept)
+        self._given_motion.remember(self._segment.frames.stop - self._kept)
 
     def given(self, t: int) -> NDArray[np.floating]:
         """Frame t, its holes filled, H W 3: what pictures of `part` are cut from."""
@@ -238,8 +245,8 @@ class Aligner:
         noisy = strict.over(frame)
         mean = noisy if wide is strict else wide.over(frame)
         base = shrink(noisy, np.sqrt(variance) * _noise_left(strict.count, squares))
-        if self._undoing is not None:
-            base = undo(base, self._undoing)
+        if t in self._undoing:
+            base = undo(base, self._undoing[t])
         steady = None if self._holes_alone else self._steadied.get(t, self._steadying)
         gain = None if steady is None else expand(steady, BLOCK, rows, columns)[..., None]
         for picture, all_pictures in ((frame, made.frames), (mean, made.mean), (base, made.base)):
@@ -247,6 +254,46 @@ class Aligner:
         made.masks[place] = 0 if given is None else 1 - given[inner]
         made.certainty[place] = certainty[inner]
         made.count[place] = strict.count[inner]
+
+    def _kernels(self, noise: float) -> dict[int, NDArray[np.float32]]:
+        """What undoes the blur of each frame to write, where it is blurred; noise: see `undoing`."""
+        written = self._segment.frames
+        kernel = undoing(self.levels, noise)
+        if kernel is None:
+            return {}
+        if not drifts(self.levels):
+            return dict.fromkeys(written, kernel)
+        own = {t: history([self._filled[t].picture], self.noise).spread for t in written}
+        told = {t: undoing(of_frame(self.levels, spread), noise) for t, spread in own.items()}
+        return {t: kernel for t, kernel in told.items() if kernel is not None}
+
+    def _pictures(self) -> dict[int, NDArray[np.floating]]:
+        return {i: filled.picture for i, filled in self._filled.items()}
+
+    def _decode(self) -> None:
+        """Take composite colour apart anew, where a simple receiver left it in the frames; their noise is another one then."""
+        pictures = self._pictures()
+        written = [t for t in self._segment.frames if t not in self._lost]
+        found = carriers(written, pictures) if written else {}
+        for t, carrier in found.items():
+            self._filled[t] = replace(self._filled[t], picture=decoded(pictures[t], carrier))
+        if found:
+            self.noise = _segment_noise(self._segment, range(0), self._pictures(), self._masks) or self.noise
+
+    def _straighten(self) -> None:
+        """Put lines of the frames to write back in place where they are out of it; the flow of these is found anew."""
+        pictures = self._pictures()
+        offsets = misplaced([t for t in self._segment.frames if t not in self._lost], pictures, self._motion)
+        for t, by in offsets.items():
+            filled = self._filled[t]
+            self._filled[t] = replace(
+                filled, picture=straightened(filled.picture, by), certainty=straightened(filled.certainty, by)
+            )
+            if t in self._masks:
+                hole = (self._masks[t] > 0).astype(np.float32)
+                self._masks[t] = np.where(straightened(hole, by) > 0.05, 255, 0).astype(np.uint8)
+        if offsets:
+            self._motion = Motion(self._pictures())
 
     def _steadying(self, t: int) -> NDArray[np.float32] | None:
         """See `Laying.steadied`; by all frames that the mean is taken over."""

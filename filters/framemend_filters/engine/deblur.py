@@ -4,6 +4,9 @@ made of a picture does not depend on the part of it that is given."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +30,8 @@ KNOWN_BELOW = 0.1
 """Cycles a sample below which it is known better."""
 ROUND, LONG = 0.4, 0.55
 """Difference of variances along and across, over their sum, up to which a blur is taken for a lens', and from which on for a line."""
+HEARD = 0.5
+"""How much of a line a blur is from which on it is one of a shake."""
 SMOOTH, SHARP_EDGED = 0.5, 0.65
 """What `Levels.disc` says of a Gaussian at most, and of a disc at least."""
 TAPER = 0.3
@@ -39,6 +44,16 @@ _SQUARE = _DOWN**2 + _ALONG**2
 Spectrum = NDArray[np.float64]
 
 
+def drifts(levels: Levels) -> bool:
+    """Whether the blur is that of a shaking camera, another one in each frame; a lens keeps its own."""
+    return _line(np.square(levels.spread)).is_line >= HEARD
+
+
+def of_frame(levels: Levels, own: Sequence[float]) -> Levels:
+    """What the blur of one frame of a shake is undone by: what is told of all is surer, so half of its own spread is heard."""
+    return levels.with_spread([(a + b) / 2 for a, b in zip(levels.spread, own, strict=True)])
+
+
 def undoing(levels: Levels, noise: float) -> NDArray[np.float32] | None:
     """The kernel that undoes the blur told by `levels`, 2 * REACH + 1 samples on an edge, sum 1; None for what is not blurred.
     noise: standard deviation of the noise in what it is for, on the pictures' scale."""
@@ -46,15 +61,11 @@ def undoing(levels: Levels, noise: float) -> NDArray[np.float32] | None:
     share = _between(along_each.max(), LEAST_SPREAD, SURE_SPREAD) * _between(levels.blur, UNSURE, SURE)
     if share == 0:
         return None
-    variance = np.square(along_each)
-    mean, plain, oblique = variance.mean(), (variance[0] - variance[2]) / 2, (variance[1] - variance[3]) / 2
-    more = min(float(np.hypot(plain, oblique)), mean)
-    angle = np.arctan2(oblique, plain) / 2
+    mean, more, angle, is_line = _line(np.square(along_each))
     along = _ALONG * np.cos(angle) + _DOWN * np.sin(angle)
     across = _DOWN * np.cos(angle) - _ALONG * np.sin(angle)
     gaussian = np.exp(-2 * np.pi**2 * ((mean + more) * along**2 + (mean - more) * across**2))
     line = np.sinc(np.sqrt(24 * more) * along) * np.exp(-2 * np.pi**2 * (mean - more) * _SQUARE)
-    is_line = _between(more / mean, ROUND, LONG)
     is_disc = _between(levels.disc, SMOOTH, SHARP_EDGED)
 
     def filtered(blur: Spectrum, mistake: float) -> Spectrum:
@@ -79,6 +90,23 @@ def undoing(levels: Levels, noise: float) -> NDArray[np.float32] | None:
 def undo(picture: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """`picture`, H W 3, through the kernel."""
     return np.asarray(cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+class _Line(NamedTuple):
+    """Variance on average, and how much more it is along `angle` (radians, from a line of samples downwards); is_line: 0..1."""
+
+    mean: float
+    more: float
+    angle: float
+    is_line: float
+
+
+def _line(variance: NDArray[np.float64]) -> _Line:
+    """By the variance along each of DIRECTIONS."""
+    mean = float(variance.mean())
+    plain, oblique = (variance[0] - variance[2]) / 2, (variance[1] - variance[3]) / 2
+    more = min(float(np.hypot(plain, oblique)), mean)
+    return _Line(mean, more, float(np.arctan2(oblique, plain)) / 2, _between(more / max(mean, 1e-9), ROUND, LONG))
 
 
 def _between(value: float, low: float, high: float) -> float:

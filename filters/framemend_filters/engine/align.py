@@ -34,6 +34,8 @@ ERROR_BOX = 5
 """Edge of the box over which the error of an aligned neighbour is averaged, in samples."""
 ERROR_FLOOR = 2 / 255**2
 """Squared error that alignment itself leaves, added to that of the noise."""
+CROSS = 6 / 255
+"""Standard deviation of what is left of the subcarrier, and taken for it, where composite colour was decoded anew (chosen on data/val)."""
 HOLE_TOLERANCE = 12 / 255
 """Error that is forgiven inside holes, where the picture compared with is itself a guess."""
 LEAST_COUNT = 0.25
@@ -142,6 +144,7 @@ class Aligner:
         filler.remember()
         self._lost = {i for i in written if filler.is_lost(i)}
         self._masks = {i: masks[i] for i in wanted if i in masks and masks[i].any()}
+        self._left = ERROR_FLOOR
         if not holes_alone:
             self._decode()
         self._motion = self._given_motion = Motion(self._pictures(), memory)
@@ -208,7 +211,7 @@ class Aligner:
         height, width = frame.shape[:2]
         given = (self._masks[t][rows, columns] == 0).astype(np.float32) if t in self._masks else None
         variance = self._variance(frame)
-        expected = 2 * variance + np.float32(ERROR_FLOOR)
+        expected = 2 * variance + np.float32(self._left)
         if given is not None:
             expected = expected + (1 - given) * np.float32(HOLE_TOLERANCE**2)
         tolerated = np.maximum(expected, np.float32(2 * self._tolerance**2))
@@ -278,6 +281,7 @@ class Aligner:
         for t, carrier in found.items():
             self._filled[t] = replace(self._filled[t], picture=decoded(pictures[t], carrier))
         if found:
+            self._left += 2 * CROSS**2
             self.noise = _segment_noise(self._segment, range(0), self._pictures(), self._masks) or self.noise
 
     def _straighten(self) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
+Lines = NDArray[np.intp]
 Cycles = NDArray[np.float64]
 Common = tuple[NDArray[np.complex128], NDArray[np.complex128]]
 
@@ -74,11 +75,30 @@ STEPS = 0.0, 0.25, 0.5, 0.75
 """Cycles that it may turn by from frame to frame."""
 OPPOSITE = 0.1
 """Cycles that the carriers of opposite lines may be off half a cycle."""
+DISTANCES = 1, 2, 4
+"""Lines from one to an opposite one that are looked at: the next of the other field, and of its own."""
+NEXT = 0.25
+"""How much the next opposite lines count, beside the nearest (chosen on data/val)."""
 REACH = 24
 """Samples that filters along a line reach to each side."""
 RING, COLOUR, TOLD = (0.03, 0.08), 0.08, 0.02
 """Cycles a sample: standard deviations of the bands around the carrier between which light is looked at: nearer nothing is left of it, further away there is
 no colour; where colour ends; standard deviation of the band that a decoder is told by."""
+
+
+class Around(NamedTuple):
+    """Numbers of a line above and of one below each line, h."""
+
+    above: Lines
+    below: Lines
+
+    def replaced(self, where: NDArray[np.bool_], by: Around) -> Around:
+        """These, and others where it says so."""
+        return Around(np.where(where, by.above, self.above), np.where(where, by.below, self.below))
+
+    def mean(self, plane: Plane) -> Plane:
+        """Mean of both lines, h w."""
+        return (plane[self.above] + plane[self.below]) / np.float32(2)
 
 
 class Carrier(NamedTuple):
@@ -95,21 +115,26 @@ class Carrier(NamedTuple):
         turns = (self.starts[:, None] + self.cycles * np.arange(width)) % 1 * 2 * np.pi
         return np.sin(turns).astype(np.float32), np.cos(turns).astype(np.float32) * self.sign[:, None]
 
-    def opposite(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Of each line the nearest ones, above and below, whose carrier is opposite and whose V has the same sign; the line itself where
-        there are none."""
+    def opposite(self) -> tuple[Around, Around]:
+        """Of each line the nearest ones above and below whose carrier is opposite and whose V has the same sign, and the next ones of
+        that kind; one twice where there is no other, the line itself where there is none."""
         lines = np.arange(len(self.starts))
-        above, below = lines, lines
-        for distance in (4, 2, 1):
-            fits = []
-            for step in (-distance, distance):
-                other = np.clip(lines + step, 0, len(lines) - 1)
-                off = np.abs((self.starts[other] - self.starts) % 1 - 0.5)
-                fits.append(np.where((off < OPPOSITE) & (self.sign[other] == self.sign), other, lines))
-            some = (fits[0] != lines) | (fits[1] != lines)
-            above = np.where(some, np.where(fits[0] != lines, fits[0], fits[1]), above)
-            below = np.where(some, np.where(fits[1] != lines, fits[1], fits[0]), below)
-        return above, below
+        nearest, next_ = Around(lines, lines), Around(lines, lines)
+        found = np.zeros(len(lines), int)
+        for distance in DISTANCES:
+            above, below = self._opposite(-distance), self._opposite(distance)
+            here = Around(np.where(above == lines, below, above), np.where(below == lines, above, below))
+            fits = here.above != lines
+            nearest, next_ = nearest.replaced(fits & (found == 0), here), next_.replaced(fits & (found == 1), here)
+            found += fits
+        return nearest, next_.replaced(found == 1, nearest)
+
+    def _opposite(self, step: int) -> Lines:
+        """Of each line the one that many below it, if it is opposite, else itself."""
+        lines = np.arange(len(self.starts))
+        other = np.clip(lines + step, 0, len(lines) - 1)
+        off = np.abs((self.starts[other] - self.starts) % 1 - 0.5)
+        return np.where((off < OPPOSITE) & (self.sign[other] == self.sign), other, lines)
 
 
 def carriers(written: Sequence[int], frames: Mapping[int, NDArray[np.floating]]) -> dict[int, Carrier]:
@@ -137,14 +162,15 @@ def decoded(picture: NDArray[np.floating], carrier: Carrier) -> NDArray[np.float
     """A picture H W 3, RGB, 0..1, its light and colour taken apart anew; of the same type."""
     light, u, v = _split(picture)
     by_u, by_v = carrier.wave(picture.shape[1])
-    above, below = carrier.opposite()
+    nearest, next_ = carrier.opposite()
     signal = light + u * by_u + v * by_v
     if carrier.equaliser is not None:
         signal = _along(signal, carrier.equaliser)
 
     def colour(wave: Plane) -> Plane:
         shifted = signal * wave
-        return _along(shifted + (shifted[above] + shifted[below]) / np.float32(2), _COLOUR)
+        others = np.float32(1 - NEXT) * nearest.mean(shifted) + np.float32(NEXT) * next_.mean(shifted)
+        return _along(shifted + others, _COLOUR)
 
     u, v = colour(by_u), colour(by_v)
     light = np.asarray(signal - u * by_u - v * by_v, np.float32)

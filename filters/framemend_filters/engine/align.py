@@ -145,11 +145,9 @@ class Aligner:
         self._lost = {i for i in written if filler.is_lost(i)}
         self._masks = {i: masks[i] for i in wanted if i in masks and masks[i].any()}
         self._left = ERROR_FLOOR
-        if not holes_alone:
-            self._decode()
         self._motion = self._given_motion = Motion(self._pictures(), memory)
-        if not holes_alone:
-            self._straighten()
+        if not holes_alone and any([self._straighten(), self._decode()]):
+            self._motion = Motion(self._pictures())
         self._laying = Laying(self._filled, self._masks, self._motion)
         changes = [blocks for t in written if (blocks := self._changes(t))]
         self._by_tone = noise_by_tone(changes)
@@ -273,8 +271,8 @@ class Aligner:
     def _pictures(self) -> dict[int, NDArray[np.floating]]:
         return {i: filled.picture for i, filled in self._filled.items()}
 
-    def _decode(self) -> None:
-        """Take composite colour apart anew, where a simple receiver left it in the frames; their noise is another one then."""
+    def _decode(self) -> bool:
+        """Take composite colour apart anew; whether a simple receiver had left it in the frames. Their noise is another one then."""
         pictures = self._pictures()
         written = [t for t in self._segment.frames if t not in self._lost]
         found = carriers(written, pictures) if written else {}
@@ -283,9 +281,10 @@ class Aligner:
         if found:
             self._left += 2 * CROSS**2
             self.noise = _segment_noise(self._segment, range(0), self._pictures(), self._masks) or self.noise
+        return bool(found)
 
-    def _straighten(self) -> None:
-        """Put lines of the frames to write back in place where they are out of it; the flow of these is found anew."""
+    def _straighten(self) -> bool:
+        """Put lines of the frames to write back in place; whether they were out of it."""
         pictures = self._pictures()
         offsets = misplaced([t for t in self._segment.frames if t not in self._lost], pictures, self._motion)
         for t, by in offsets.items():
@@ -296,8 +295,7 @@ class Aligner:
             if t in self._masks:
                 hole = (self._masks[t] > 0).astype(np.float32)
                 self._masks[t] = np.where(straightened(hole, by) > 0.05, 255, 0).astype(np.uint8)
-        if offsets:
-            self._motion = Motion(self._pictures())
+        return bool(offsets)
 
     def _steadying(self, t: int) -> NDArray[np.float32] | None:
         """See `Laying.steadied`; by all frames that the mean is taken over."""

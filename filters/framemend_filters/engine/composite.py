@@ -146,10 +146,11 @@ def carriers(written: Sequence[int], frames: Mapping[int, NDArray[np.floating]])
     first = max(0, (height - PROBE) // 4 * 2)
     if _best(middle[first : first + PROBE])[1] < PROBABLE:
         return {}
-    structure, agreement = _best(middle)
-    if agreement < COHERENT:
+    structure, _ = _best(middle)
+    lines = {t: _lines(_split(frame), structure.cycles) for t, frame in frames.items()}
+    if np.mean([structure.agreement(lines[t]) for t in written]) < COHERENT:
         return {}
-    starts, signs = _in_time(structure, {t: _lines(_split(frame), structure.cycles) for t, frame in frames.items()})
+    starts, signs = _in_time(structure, lines)
     found = {
         t: Carrier(structure.cycles, structure.turns + starts[t], structure.sign * np.float32(signs[t]), None)
         for t in frames

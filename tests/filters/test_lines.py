@@ -7,7 +7,7 @@ from pictures import psnr, scene
 from framemend_filters.damage import tape
 from framemend_filters.damage.synthesis import gaussian_noise
 from framemend_filters.engine.align import Aligner
-from framemend_filters.engine.lines import LEAST_WIDTH, misplaced, straightened
+from framemend_filters.engine.lines import LEAST, misplaced, straightened
 from framemend_filters.engine.motion import Motion
 from framemend_filters.engine.windows import Segment
 
@@ -73,8 +73,9 @@ def test_lines_that_stand_where_they_should_are_left_alone(noise: float) -> None
     assert not _misplaced(gaussian_noise(scene(2, 160, 320, FRAMES), noise, np.random.default_rng(0)))
 
 
-def test_lines_too_short_to_tell_and_frames_without_neighbours_are_left_alone() -> None:
+def test_too_few_and_too_short_lines_and_frames_without_neighbours_are_left_alone() -> None:
     given = _taped(scene(0, 160, 320, FRAMES), 1.5)
-    assert not _misplaced(np.ascontiguousarray(given[:, :, : LEAST_WIDTH - 1]))
+    assert not _misplaced(np.ascontiguousarray(given[:, :, : LEAST[1] - 1]))
+    assert not _misplaced(np.ascontiguousarray(given[:, : LEAST[0] - 1]))
     pictures = _pictures(given)
     assert not misplaced([0, FRAMES - 1], pictures, Motion(pictures))

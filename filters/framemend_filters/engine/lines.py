@@ -29,8 +29,8 @@ LEAST_NOISE = 1e-3
 """Deviation of the noise that is taken to be there at least, codes."""
 DOUBT = 2.0
 """How much less than what the noise explains is taken for displacement: the estimate of both has an error of its own."""
-LEAST_WIDTH = 240
-"""Shorter lines say too little of where they stand."""
+LEAST = 64, 240
+"""Lines and columns: fewer say too little of where lines stand."""
 PROBE = 128
 """Lines that are looked at first, and laid at a time."""
 TRUST = 3.0
@@ -51,7 +51,7 @@ def misplaced(
         return {}
     middle = told[len(told) // 2]
     height, width = frames[middle].shape[:2]
-    if width < LEAST_WIDTH:
+    if height < LEAST[0] or width < LEAST[1]:
         return {}
     first = max(0, (height - PROBE) // 2)
     if _own(_offsets(middle, pairs[middle], frames, motion, slice(first, min(height, first + PROBE)))) < LEAST_JITTER:

@@ -17,7 +17,7 @@ from framemend.clips import Frames
 FOLDER = Path(__file__).parents[3] / "examples" / "results"
 CLIPS = {"noise10": "clean_calendar", "noise20": "clean_foreman", "h264": "clean_foreman", "moving": "clean_tractor"}
 OTHER_CLIP = "clean_couple"
-FRAMES, CROP, PART = 7, (160, 224), (104, 136)
+FRAMES, CROP, PART = 7, (160, 256), (104, 136)
 """Frames that the methods see, the part of the picture that they see, and the part of that which is shown."""
 COLUMNS, LINE = 4, 22
 QUALITY = 88

@@ -108,6 +108,7 @@ def test_composite_pal_paints_fine_patterns_and_restore_takes_it_back() -> None:
 
 
 def test_framemend_takes_apart_anew_what_a_real_pal_encoder_and_a_notch_made() -> None:
+    _method("composite.Restore")  # the same plugin
     clean = scene(0, 160, 320, 5)
     coded = vs.composite_pal(clean)
     assert coded is not None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pictures import psnr, scene
 
+from framemend_filters.analogue import StandardName
 from framemend_filters.damage import lens, synthesis, tape
 from framemend_filters.engine.align import Aligner
 from framemend_filters.engine.composite import NTSC, PAL, carriers, decoded
@@ -17,7 +18,7 @@ def _clean(seed: int = 0) -> np.ndarray:
     return scene(seed, 160, 320, FRAMES)
 
 
-def _received(clean: np.ndarray, standard: tape.Standard, raster: int, interlaced: bool) -> np.ndarray:
+def _received(clean: np.ndarray, standard: StandardName, raster: int, interlaced: bool) -> np.ndarray:
     """As a simple receiver leaves it: the carrier begins anywhere."""
     cycles = {"pal": PAL, "ntsc": NTSC}[standard].rasters[raster]
     rng = np.random.default_rng(8)
@@ -41,7 +42,7 @@ def _gain(given: np.ndarray, clean: np.ndarray) -> float:
 @pytest.mark.parametrize("interlaced", [False, True], ids=["one field", "two fields"])
 @pytest.mark.parametrize("raster", [0, 1], ids=["720 samples", "square samples"])
 @pytest.mark.parametrize("standard", ["pal", "ntsc"])
-def test_rainbows_and_dots_are_taken_back(standard: tape.Standard, raster: int, interlaced: bool) -> None:
+def test_rainbows_and_dots_are_taken_back(standard: StandardName, raster: int, interlaced: bool) -> None:
     clean = _clean()
     assert _gain(_received(clean, standard, raster, interlaced), clean) > 1.5
 

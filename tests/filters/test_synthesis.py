@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from framemend_filters.analogue import StandardName
 from framemend_filters.damage import film, lens, synthesis, tape
 
 Draw = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -94,7 +95,7 @@ def test_composite_keeps_flat_colour_and_paints_fine_grey_patterns() -> None:
 
 
 @pytest.mark.parametrize(("standard", "frames"), [("ntsc", 1), ("pal", 2)])
-def test_rainbows_turn_about_and_come_back(standard: tape.Standard, frames: int) -> None:
+def test_rainbows_turn_about_and_come_back(standard: StandardName, frames: int) -> None:
     fine = np.tile(np.where(np.arange(64) % 4 < 2, 90, 160), (5, 48, 1))[..., None].repeat(3, 3).astype(np.uint8)
     rainbows = tape.composite(fine, 3.77, standard, np.random.default_rng(0), smear=0.3, notch=0.5).astype(float) - fine
     first, opposite, back = (rainbows[t, ..., 0] - rainbows[t, ..., 2] for t in (0, frames, 2 * frames))

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framemend_filters.analogue import StandardName
 from framemend_filters.damage import defects, film, lens, tape
 
 Frames = NDArray[np.uint8]
@@ -178,7 +179,7 @@ def _any_tape(clean: Frames, rng: np.random.Generator) -> Damaged:
     height = clean.shape[1]
     frames, masks = clean, np.zeros(clean.shape[:3], np.uint8)
     if rng.random() < 0.6:
-        standard: tape.Standard = "pal" if rng.random() < 0.5 else "ntsc"
+        standard: StandardName = "pal" if rng.random() < 0.5 else "ntsc"
         period, smear, notch = (float(rng.uniform(*ends)) for ends in ((2.6, 5.0), (0.2, 0.8), (0.35, 0.9)))
         frames = tape.composite(
             frames, period, standard, rng, smear=smear, notch=notch, interlaced=bool(rng.random() < 0.6)

@@ -7,19 +7,14 @@ the same kind. Lengths along a line are in samples. Dropouts, which hide the pic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framemend_filters.analogue import STANDARDS, StandardName, light_and_colour, picture_of
+
 Frames = NDArray[np.uint8]
-
-Standard = Literal["ntsc", "pal"]
-
-_TURNS = {"ntsc": (0.5, 0.5, 263), "pal": (0.7516, 0.75, 313)}
-"""Cycles of the colour subcarrier, whole ones left out, from line to line and from frame to frame, and lines between the
-first lines of both fields (ITU-R BT.1700)."""
 
 
 def recording(frames: Frames, rng: np.random.Generator) -> Frames:
@@ -32,7 +27,7 @@ def recording(frames: Frames, rng: np.random.Generator) -> Frames:
 def composite(
     frames: Frames,
     period: float,
-    standard: Standard,
+    standard: StandardName,
     rng: np.random.Generator,
     *,
     smear: float = 0.8,
@@ -52,13 +47,13 @@ def composite(
     side = int(np.ceil(3 * period))
     light, u, v = (cv2.copyMakeBorder(p, 0, 0, side, side, cv2.BORDER_REPLICATE) for p in _split(frames))
     u, v = _along(u, smear * period), _along(v, smear * period)
-    per_line, per_frame, between_fields = _TURNS[standard]
+    counts = STANDARDS[standard]
     rows = np.arange(height)
-    lines = rows // 2 + rows % 2 * between_fields if interlaced else rows
-    turns = per_line * lines + per_frame * np.arange(count)[:, None] + rng.uniform()
+    lines = rows // 2 + rows % 2 * counts.between_fields if interlaced else rows
+    turns = counts.by_line * lines + counts.by_frame * np.arange(count)[:, None] + rng.uniform()
     angle = (2 * np.pi * (turns.reshape(-1, 1) % 1 + np.arange(width + 2 * side) / period)).astype(np.float32)
     sine, cosine = np.sin(angle), np.cos(angle)
-    if standard == "pal":
+    if counts.switched:
         switched = (lines + np.arange(count)[:, None]) % 2  # frames have an odd number of lines
         cosine *= (1 - 2 * switched).reshape(-1, 1).astype(np.float32)
     signal = light + u * sine + v * cosine
@@ -129,18 +124,13 @@ def _shifted(frames: Frames, shifts: NDArray) -> Frames:
 
 def _split(frames: Frames) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Light 0..1 and the two colour differences U and V, each (T H) W."""
-    lines = frames.reshape(-1, *frames.shape[2:]).astype(np.float32) / 255
-    light, red, blue = np.moveaxis(np.asarray(cv2.cvtColor(lines, cv2.COLOR_RGB2YCrCb), np.float32), -1, 0)
-    half = np.float32(0.5)
-    return np.ascontiguousarray(light), (blue - half) * np.float32(0.872), (red - half) * np.float32(1.230)
+    return light_and_colour(frames.reshape(-1, *frames.shape[2:]).astype(np.float32) / 255)
 
 
 def _join(planes: Sequence[NDArray], shape: tuple[int, ...]) -> Frames:
     """RGB frames of `shape` from light, U and V."""
     light, u, v = (np.asarray(p, np.float32) for p in planes)
-    half = np.float32(0.5)
-    joined = cv2.merge([light, v / np.float32(1.230) + half, u / np.float32(0.872) + half])
-    return np.clip(np.rint(cv2.cvtColor(joined, cv2.COLOR_YCrCb2RGB) * 255), 0, 255).astype(np.uint8).reshape(shape)
+    return np.clip(np.rint(picture_of(light, u, v) * 255), 0, 255).astype(np.uint8).reshape(shape)
 
 
 def _along(plane: NDArray, sigma: float) -> NDArray[np.float32]:

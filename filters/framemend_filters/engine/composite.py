@@ -16,25 +16,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from framemend_filters.analogue import STANDARDS, Plane, Standard, light_and_colour, picture_of
+
 Lines = NDArray[np.intp]
 Cycles = NDArray[np.float64]
 Common = tuple[NDArray[np.complex128], NDArray[np.complex128]]
 
 
 class System(NamedTuple):
-    """turns: cycles of the subcarrier from line to line, whole ones left out; fields: by how many lines an odd row may come after
-    the even one above it; switched: whether V changes its sign from line to line; rasters: cycles a sample, where a line has 720 samples
-    (ITU-R BT.601) or square ones.
+    """rasters: cycles of the subcarrier a sample, where a line has 720 samples (ITU-R BT.601) or square ones.
 
     share: what light and colour of a decoder have of the signal together, at every STEP cycles a sample of the first raster, 1 beyond;
     ratio: how much more of it is in colour than in light, `told_at` so many cycles. Of vapoursynth-composite's, on data/train; what others
     leave is not made even.
     """
 
-    turns: float
-    fields: tuple[int, int]
-    switched: bool
+    standard: Standard
     rasters: tuple[float, float]
     share: tuple[float, ...]
     ratio: float
@@ -42,18 +39,14 @@ class System(NamedTuple):
 
 
 PAL = System(
-    turns=0.7516,
-    fields=(313, -312),
-    switched=True,
+    standard=STANDARDS["pal"],
     rasters=(4.43361875 / 13.5, 4.43361875 / 14.75),
     share=(1, 0.99, 0.98, 0.99, 1.06, 1.19, 1.35, 1.48, 1.54, 1.48, 1.36, 1.25, 1.15, 1.07, 1.01),
     ratio=1.87,
     told_at=0.16,
 )
 NTSC = System(
-    turns=0.5,
-    fields=(263, -262),
-    switched=False,
+    standard=STANDARDS["ntsc"],
     rasters=(3.579545 / 13.5, 3.579545 / 12.272727),
     share=(1, 0.99, 0.98, 1.03, 1.16, 1.31, 1.37, 1.33, 1.24, 1.16, 1.08, 1.02),
     ratio=1.33,
@@ -147,7 +140,7 @@ def carriers(written: Sequence[int], frames: Mapping[int, NDArray[np.floating]])
     if _best(middle[first : first + PROBE])[1] < PROBABLE:
         return {}
     structure, _ = _best(middle)
-    lines = {t: _lines(_split(frame), structure.cycles) for t, frame in frames.items()}
+    lines = {t: _lines(light_and_colour(frame), structure.cycles) for t, frame in frames.items()}
     if np.mean([structure.agreement(lines[t]) for t in written]) < COHERENT:
         return {}
     starts, signs = _in_time(structure, lines)
@@ -161,7 +154,7 @@ def carriers(written: Sequence[int], frames: Mapping[int, NDArray[np.floating]])
 
 def decoded(picture: NDArray[np.floating], carrier: Carrier) -> NDArray[np.floating]:
     """A picture H W 3, RGB, 0..1, its light and colour taken apart anew; of the same type."""
-    light, u, v = _split(picture)
+    light, u, v = light_and_colour(picture)
     by_u, by_v = carrier.wave(picture.shape[1])
     nearest, next_ = carrier.opposite()
     signal = light + u * by_u + v * by_v
@@ -175,7 +168,7 @@ def decoded(picture: NDArray[np.floating], carrier: Carrier) -> NDArray[np.float
 
     u, v = colour(by_u), colour(by_v)
     light = np.asarray(signal - u * by_u - v * by_v, np.float32)
-    return _joined(light, u, v).astype(picture.dtype, copy=False)
+    return np.clip(picture_of(light, u, v), 0, 1).astype(picture.dtype, copy=False)
 
 
 class _Structure(NamedTuple):
@@ -202,10 +195,11 @@ class _Structure(NamedTuple):
 
 def _structures(system: System, cycles: float, height: int) -> Iterator[_Structure]:
     """Of two fields in either order, and of one."""
-    rows = np.arange(height)
-    for lines in (rows, *(rows // 2 + rows % 2 * offset for offset in system.fields)):
-        sign = 1 - 2 * (lines % 2) if system.switched else np.ones(height)
-        yield _Structure(system, cycles, np.asarray(system.turns * lines % 1, np.float64), sign.astype(np.float32))
+    standard, rows = system.standard, np.arange(height)
+    fields = standard.between_fields, standard.between_fields - standard.lines
+    for lines in (rows, *(rows // 2 + rows % 2 * offset for offset in fields)):
+        sign = 1 - 2 * (lines % 2) if standard.switched else np.ones(height)
+        yield _Structure(system, cycles, np.asarray(standard.by_line * lines % 1, np.float64), sign.astype(np.float32))
 
 
 def _lines(planes: Sequence[Plane], cycles: float) -> Common:
@@ -219,7 +213,7 @@ def _lines(planes: Sequence[Plane], cycles: float) -> Common:
 
 def _best(picture: NDArray[np.floating]) -> tuple[_Structure, float]:
     """The structure that the lines of a picture agree most on, and how far they do, 0..1."""
-    planes = _split(picture)
+    planes = light_and_colour(picture)
     told: list[tuple[_Structure, float]] = []
     for system in (PAL, NTSC):
         for cycles in system.rasters:
@@ -253,7 +247,7 @@ def _equaliser(structure: _Structure, known: Sequence[tuple[NDArray[np.floating]
     there = _kernel(np.exp(-np.square((_CYCLES - system.told_at * scale) / TOLD) / 2))
     common = power = 0.0
     for picture, carrier in known:
-        light, u, v = _split(picture)
+        light, u, v = light_and_colour(picture)
         waves = carrier.wave(picture.shape[1])
         colour, light = _along(u * waves[0] + v * waves[1], there), _along(light, there)
         common, power = common + float((colour * light).sum()), power + float(np.square(light).sum())
@@ -261,18 +255,6 @@ def _equaliser(structure: _Structure, known: Sequence[tuple[NDArray[np.floating]
     alike = float(np.clip((OTHER - off) / (OTHER - SAME), 0, 1))
     share = np.interp(_CYCLES, np.arange(len(system.share) + 1) * STEP * scale, (*system.share, 1))
     return _kernel(share**-alike) if alike else None
-
-
-def _split(picture: NDArray[np.floating]) -> tuple[Plane, Plane, Plane]:
-    """Light 0..1 and the colour differences U and V (ITU-R BT.601), h w each."""
-    planes = cv2.split(cv2.cvtColor(picture.astype(np.float32, copy=False), cv2.COLOR_RGB2YCrCb))
-    light, red, blue = (np.asarray(plane, np.float32) for plane in planes)
-    return light, (blue - np.float32(0.5)) * np.float32(0.872), (red - np.float32(0.5)) * np.float32(1.230)
-
-
-def _joined(light: Plane, u: Plane, v: Plane) -> Plane:
-    planes = cv2.merge([light, v / np.float32(1.230) + np.float32(0.5), u / np.float32(0.872) + np.float32(0.5)])
-    return np.asarray(np.clip(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB), 0, 1), np.float32)
 
 
 def _along(plane: NDArray[np.floating], kernel: Plane) -> Plane:
